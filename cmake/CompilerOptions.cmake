@@ -1,0 +1,36 @@
+# Language, warnings and sanitizers for every target of the project.
+add_library(etastar_options INTERFACE)
+target_compile_features(etastar_options INTERFACE cxx_std_20)
+target_include_directories(etastar_options INTERFACE ${CMAKE_SOURCE_DIR}/include)
+target_compile_options(etastar_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${ETASTAR_WERROR}>:-Werror>
+  # Results must not depend on whether a processor fuses multiplication and addition.
+  -ffp-contract=off)
+if(ETASTAR_SANITIZE)
+  target_compile_options(etastar_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(etastar_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# etastar_vector_kernels(TARGET SOURCE...): adds each source to TARGET once per instruction set, as an object that only
+# runs where the processor has it. ETASTAR_ISA is the namespace of the copy. Kernels are optimised in every build type:
+# unoptimised they would take most of a debug run, and inline functions of the wide copies must not be emitted.
+function(etastar_vector_kernels target)
+  set(isas baseline)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    list(APPEND isas avx2 avx512)
+    target_compile_definitions(${target} PRIVATE ETASTAR_X86_KERNELS)
+  endif()
+  set(flags_baseline "")
+  set(flags_avx2 -mavx2 -mfma -mbmi -mbmi2)
+  set(flags_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512)
+  foreach(isa IN LISTS isas)
+    set(object ${target}_${isa})
+    add_library(${object} OBJECT ${ARGN})
+    target_link_libraries(${object} PRIVATE etastar_options etastar_random123)
+    target_compile_definitions(${object} PRIVATE ETASTAR_ISA=${isa} ETASTAR_ISA_NAME="${isa}")
+    target_compile_options(${object} PRIVATE -O3 -fno-math-errno -fno-trapping-math -fno-sanitize=all ${flags_${isa}})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
+  endforeach()
+endfunction()

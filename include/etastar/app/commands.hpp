@@ -1,0 +1,23 @@
+#pragma once
+
+#include "etastar/app/options.hpp"
+#include "etastar/error.hpp"
+#include "etastar/parallel/communicator.hpp"
+
+namespace etastar::app {
+
+// The commands of the program. plan, fit and theory run on rank 0 alone; sweep is collective. All throw
+// UsageError and FileError for what the user can mend.
+ExitCode plan_command(const Arguments& arguments, int ranks);
+ExitCode fit_command(const Arguments& arguments);
+ExitCode theory_command(const Arguments& arguments);
+ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& communicator);
+
+// To a file, or to standard output where the name is "-". Throws FileError.
+void write_document(const std::string& name, const std::string& document);
+
+// "1h02m", "3.5 s", "120 ms" and "1.5 GiB".
+std::string show_duration(double seconds);
+std::string show_bytes(double bytes);
+
+} // namespace etastar::app

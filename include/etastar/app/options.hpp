@@ -1,0 +1,47 @@
+#pragma once
+
+#include "etastar/analysis/fit.hpp"
+#include "etastar/sweep/spec.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace etastar::app {
+
+using Arguments = std::vector<std::string>; // of a command, without the command's name
+
+// Options of `plan` and `sweep`, from the command line and the --config file.
+struct SweepOptions {
+    sweep::Spec spec;
+    std::filesystem::path output;
+    bool overwrite = false;
+    std::size_t weight_budget = 0; // bytes
+};
+
+struct FitCommandOptions {
+    std::filesystem::path file;
+    analysis::FitOptions fit;
+    std::string json; // file name, "-" for standard output, empty for none
+};
+
+struct TheoryOptions {
+    std::vector<std::uint32_t> width;
+    std::vector<std::uint32_t> depth;
+    std::uint32_t input_dim = 0;
+    network::Train train = network::Train::all;
+    network::Rates rates = network::Rates::mup;
+    double threshold = 1;
+    theory::Layer layer = theory::Layer::last;
+    std::string json;
+};
+
+// Each throws UsageError, or returns nothing after --help has been printed on standard output.
+std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments);
+std::optional<FitCommandOptions> parse_fit(const Arguments& arguments);
+std::optional<TheoryOptions> parse_theory(const Arguments& arguments);
+
+} // namespace etastar::app

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace etastar::app {
+
+std::string version();      // of the release, "0.1.0"
+std::string git_revision(); // of the checkout it was built from, "unknown" outside one
+
+} // namespace etastar::app

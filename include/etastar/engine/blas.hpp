@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+namespace etastar::engine {
+
+// One BLAS thread per process: ranks are the parallelism, and the bits of a product depend on the number of
+// threads.
+void use_one_blas_thread();
+
+// Name and build of the BLAS, and the processor type whose kernels it runs; results are reproducible for
+// equal ones.
+std::string blas_version();
+std::string blas_core();
+
+} // namespace etastar::engine

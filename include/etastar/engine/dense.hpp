@@ -1,0 +1,60 @@
+#pragma once
+
+#include "etastar/engine/engine.hpp"
+#include "etastar/network/network.hpp"
+#include "etastar/network/rates.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace etastar::engine {
+
+// Computes with the network's weight matrices: gemv forward, transposed gemv backward, gemm for the change,
+// in blocks of rows so that a block is still in cache when it has been drawn. T is float or double; sums over
+// neurons are double.
+template <class T>
+class DenseEngine final : public Engine {
+public:
+    DenseEngine(std::uint32_t input_dim, network::Train train, network::Rates rates,
+                std::size_t weight_budget);
+
+    NetworkOutcome run(const network::NetworkId& id, std::span<const double> rates) override;
+
+    // Of the network last run, layers 1..depth at row l - 1, n columns.
+    const std::vector<T>& preactivations() const { return z_; } // z^l
+    const std::vector<T>& gradients() const {
+        return delta_;
+    } // delta^l = df/dz^l; empty where no layer needs it
+
+    static Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t depth,
+                             std::size_t weight_budget);
+
+private:
+    void prepare(const network::Network& network);
+    const T* weight_rows(const network::Network& network, std::uint32_t layer, std::size_t row,
+                         std::size_t rows);
+    void draw_rows(const network::Network& network, std::uint32_t layer, std::size_t row, std::size_t rows,
+                   T* out);
+    void forward(const network::Network& network);
+    void backward(const network::Network& network);
+
+    std::uint32_t input_dim_;
+    network::Train train_;
+    network::Rates rates_;
+    std::size_t weight_budget_;
+
+    std::uint32_t kept_layers_ = 0; // W^2 .. W^{1 + kept_layers_} stay in kept_ after the forward pass
+    std::vector<T> kept_;
+    std::vector<T> block_;        // rows being drawn
+    std::vector<float> variates_; // the same, before widening to double
+    std::vector<T> x_;
+    std::vector<T> v_;
+    std::vector<T> z_;
+    std::vector<T> delta_;
+    std::vector<double> q_;      // ||h^l||^2, l = 0..L
+    std::vector<double> delta2_; // ||delta^l||^2, l = 1..L at index l
+    std::vector<T> hidden_;      // one layer's activations
+    double output_ = 0;          // f
+};
+
+} // namespace etastar::engine

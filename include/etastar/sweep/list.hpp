@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace etastar::sweep {
+
+// Parses a LIST: comma-separated items, each a value or a range
+//
+//     A:B:xF     A, A F, A F^2, ... up to and including B (geometric steps)
+//     A:B:logN   N points from A to B, equal ratios, ends included
+//     A:B:linN   N points from A to B, equal differences, ends included
+//
+// and returns the values in ascending order. Integer lists round a range's points to the nearest integer.
+// Throws UsageError, naming `option`, for anything that is not a positive finite number, a descending range
+// or a value that occurs twice.
+std::vector<double> parse_real_list(std::string_view option, std::string_view text);
+std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::string_view text);
+
+// A positive (or with zero_allowed non-negative) decimal integer and nothing else. Throws UsageError.
+std::uint64_t parse_count(std::string_view option, std::string_view text, bool zero_allowed = false);
+
+} // namespace etastar::sweep

@@ -1,0 +1,174 @@
+#include "etastar/analysis/report.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace etastar::analysis {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+
+Json number(const std::optional<double>& x) { return x ? number(*x) : Json(nullptr); }
+
+Json interval(const Interval& i) {
+    if (!std::isfinite(i.low) && !std::isfinite(i.high)) return nullptr;
+    return Json::array({number(i.low), number(i.high)});
+}
+
+Json estimate(const std::optional<LinearEstimate>& e) {
+    if (!e) return nullptr;
+    return {{"value", number(e->value)}, {"ci95", interval(e->ci95)}};
+}
+
+// An estimate with the exact value that the same regression has.
+Json estimate(const std::optional<LinearEstimate>& e, const std::optional<LinearEstimate>& exact) {
+    Json tree = estimate(e);
+    if (e) tree["exact"] = exact ? number(exact->value) : Json(nullptr);
+    return tree;
+}
+
+Json law(const PowerLaw& measured, const PowerLaw& exact) {
+    return {{"constant", estimate(measured.constant, exact.constant)},
+            {"exponents",
+             {{"width", estimate(measured.width, exact.width)},
+              {"depth", estimate(measured.depth, exact.depth)}}},
+            {"chi_squared", number(measured.chi_squared)},
+            {"degrees_of_freedom", measured.degrees},
+            {"p_value", number(measured.p_value)}};
+}
+
+using sweep::name_of;
+
+Json tree_of(const CriterionFit& fit) {
+    Json tree = {
+        {"criterion", name_of(fit.criterion)}, {"threshold", fit.threshold}, {"layer", name_of(fit.layer)}};
+    tree.update(law(fit.law, fit.exact.value_or(PowerLaw{})));
+    if (fit.relative) {
+        tree["relative_to_exact"] = {
+            {"constant", estimate(fit.relative->constant)},
+            {"exponents",
+             {{"width", estimate(fit.relative->width)}, {"depth", estimate(fit.relative->depth)}}},
+            {"chi_squared", number(fit.relative->chi_squared)},
+            {"degrees_of_freedom", fit.relative->degrees},
+            {"p_value", number(fit.relative->p_value)}};
+    }
+    tree["cells"] = Json::array();
+    for (const auto& cell : fit.cells) {
+        Json entry = {{"width", cell.width},
+                      {"depth", cell.depth},
+                      {"networks", cell.networks},
+                      {"eta_star", number(cell.eta_star)},
+                      {"ci95", cell.eta_star ? interval(cell.ci95) : Json(nullptr)},
+                      {"exact", number(cell.exact)},
+                      {"z", number(cell.z)}};
+        if (!cell.note.empty()) entry["note"] = cell.note;
+        tree["cells"].push_back(entry);
+    }
+    tree["local_slopes"] = Json::array();
+    for (const auto& slope : fit.slopes)
+        tree["local_slopes"].push_back({{"width", slope.width},
+                                        {"depth", {slope.depth, slope.next_depth}},
+                                        {"value", number(slope.slope.value)},
+                                        {"ci95", interval(slope.slope.ci95)},
+                                        {"exact", number(slope.exact)}});
+    return tree;
+}
+
+std::string shown(const Interval& i, const char* format) {
+    const auto bound = [&](double x) {
+        return std::isfinite(x) ? fmt::format(fmt::runtime(format), x) : std::string("?");
+    };
+    return fmt::format("[{}, {}]", bound(i.low), bound(i.high));
+}
+
+std::string shown(const std::optional<double>& x, const char* format) {
+    return x && std::isfinite(*x) ? fmt::format(fmt::runtime(format), *x) : std::string("-");
+}
+
+void print_cells(std::string& out, const CriterionFit& fit) {
+    const bool theory = fit.exact.has_value();
+    out += fmt::format("  {:>8} {:>6} {:>9} {:>11}  {:<24}", "width", "depth", "networks", "eta*",
+                       "95 % interval");
+    out += theory ? fmt::format(" {:>11} {:>7}\n", "exact", "z") : "\n";
+    for (const auto& cell : fit.cells) {
+        out += fmt::format("  {:>8} {:>6} {:>9} {:>11}  {:<24}", cell.width, cell.depth, cell.networks,
+                           shown(cell.eta_star, "{:.5g}"), cell.eta_star ? shown(cell.ci95, "{:.5g}") : "-");
+        if (theory)
+            out += fmt::format(" {:>11} {:>7}", shown(cell.exact, "{:.5g}"), shown(cell.z, "{:+.2f}"));
+        if (!cell.note.empty()) out += "  " + cell.note;
+        out += "\n";
+    }
+}
+
+void print_law(std::string& out, const CriterionFit& fit) {
+    if (!fit.law.constant) {
+        out += "  no cell has an estimate with an error bar: nothing to fit\n";
+        return;
+    }
+    const auto exact = fit.exact.value_or(PowerLaw{});
+    const auto relative = fit.relative.value_or(PowerLaw{});
+    out += fmt::format("\n  {:<30} {:>9}  {:<24}", "eta* = C n^a L^b", "measured", "95 % interval");
+    if (fit.exact) out += fmt::format(" {:>11}   {}", "exact", "measured / exact");
+    out += "\n";
+    const auto line = [&](const char* what, const std::optional<LinearEstimate>& m,
+                          const std::optional<LinearEstimate>& e, const std::optional<LinearEstimate>& r,
+                          const char* format) {
+        if (!m) return;
+        out += fmt::format("  {:<30} {:>9}  {:<24}", what, shown(m->value, format), shown(m->ci95, format));
+        if (fit.exact)
+            out += fmt::format(" {:>11}   {} {}", e ? shown(e->value, format) : "-",
+                               r ? shown(r->value, format) : "-", r ? shown(r->ci95, format) : "");
+        out += "\n";
+    };
+    line("depth exponent b", fit.law.depth, exact.depth, relative.depth, "{:+.4f}");
+    line("width exponent a", fit.law.width, exact.width, relative.width, "{:+.4f}");
+    line("constant C", fit.law.constant, exact.constant, relative.constant, "{:.4f}");
+    if (fit.law.degrees > 0 && fit.law.p_value < 1e-3)
+        out += fmt::format(
+            "  (not one power law over this range, chi^2 = {:.3g} for {} degrees of freedom: see the local "
+            "slopes)\n",
+            fit.law.chi_squared, fit.law.degrees);
+}
+
+void print_slopes(std::string& out, const CriterionFit& fit) {
+    if (fit.slopes.empty()) return;
+    out += fmt::format("\n  {:>8}  {:<14} {:>11}  {:<24}", "width", "depths", "local slope", "95 % interval");
+    out += fit.exact ? fmt::format(" {:>11}\n", "exact") : "\n";
+    for (const auto& slope : fit.slopes) {
+        out += fmt::format("  {:>8}  {:<14} {:>11}  {:<24}", slope.width,
+                           fmt::format("{} -> {}", slope.depth, slope.next_depth),
+                           fmt::format("{:+.4f}", slope.slope.value), shown(slope.slope.ci95, "{:+.4f}"));
+        if (fit.exact) out += fmt::format(" {:>11}", shown(slope.exact, "{:+.4f}"));
+        out += "\n";
+    }
+}
+
+} // namespace
+
+std::string to_json(const FitReport& report) {
+    Json tree;
+    tree["fits"] = Json::array();
+    for (const auto& fit : report.fits) tree["fits"].push_back(tree_of(fit));
+    tree["warnings"] = report.warnings;
+    return tree.dump(2) + "\n";
+}
+
+std::string to_text(const FitReport& report) {
+    std::string out;
+    for (const auto& fit : report.fits) {
+        out += fmt::format("{} criterion, threshold {:g}, layer {}\n", name_of(fit.criterion), fit.threshold,
+                           name_of(fit.layer));
+        print_cells(out, fit);
+        print_law(out, fit);
+        print_slopes(out, fit);
+        out += "\n";
+    }
+    for (const auto& warning : report.warnings) out += fmt::format("warning: {}\n", warning);
+    return out;
+}
+
+} // namespace etastar::analysis

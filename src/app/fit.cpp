@@ -1,0 +1,30 @@
+#include "etastar/analysis/fit.hpp"
+
+#include "etastar/analysis/report.hpp"
+#include "etastar/app/commands.hpp"
+#include "etastar/io/sweep_file.hpp"
+
+#include <fmt/format.h>
+
+namespace etastar::app {
+
+ExitCode fit_command(const Arguments& arguments) {
+    const auto options = parse_fit(arguments);
+    if (!options) return ExitCode::done;
+    const auto table = io::read_sweep_file(options->file);
+    const auto report = analysis::fit(table, options->fit);
+    if (options->json != "-") {
+        const auto& spec = table.spec;
+        write_document(
+            "-",
+            fmt::format(
+                "{}: {} widths x {} depths x {} networks x {} rates; engine {}, train {}, rates {}\n\n",
+                options->file.string(), spec.width.size(), spec.depth.size(), spec.seeds, spec.eta.size(),
+                name_of(spec.engine), sweep::name_of(spec.train), sweep::name_of(spec.rates))
+                + to_text(report));
+    }
+    if (!options->json.empty()) write_document(options->json, to_json(report));
+    return ExitCode::done;
+}
+
+} // namespace etastar::app

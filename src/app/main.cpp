@@ -1,0 +1,94 @@
+#include "etastar/app/commands.hpp"
+#include "etastar/app/version.hpp"
+#include "etastar/parallel/mpi.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <optional>
+
+namespace etastar::app {
+namespace {
+
+constexpr const char* usage = R"(usage: [mpirun -n N] etastar COMMAND [options]
+
+Measures how large a learning rate a deep ReLU network can take, and how it scales with width and depth.
+
+  plan       networks, rows, file size, memory and work of a sweep; runs nothing
+  sweep      run a sweep into one HDF5 file
+  fit FILE   eta* per (width, depth) and the exponents, with intervals, beside exact theory
+  theory     exact and infinite-width eta* for given widths and depths
+
+  etastar COMMAND --help    options of a command
+  etastar --version         version and git revision
+
+Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 the output file cannot be used;
+4 stopped early; 5 finished, with failed trials recorded.
+)";
+
+bool is_one_of(const std::string& text, std::initializer_list<const char*> choices) {
+    return std::find(choices.begin(), choices.end(), text) != choices.end();
+}
+
+// Commands of rank 0 alone.
+ExitCode run_alone(const std::string& command, const Arguments& arguments, int ranks) {
+    if (command == "plan") return plan_command(arguments, ranks);
+    if (command == "fit") return fit_command(arguments);
+    if (command == "theory") return theory_command(arguments);
+    if (is_one_of(command, {"--version", "version"})) {
+        write_document("-", fmt::format("etastar {} ({})\n", version(), git_revision()));
+        return ExitCode::done;
+    }
+    if (is_one_of(command, {"--help", "-h", "help"})) {
+        write_document("-", usage);
+        return ExitCode::done;
+    }
+    if (command.empty()) throw UsageError("no command given: plan, sweep, fit or theory; see --help");
+    throw UsageError(fmt::format("'{}' is not a command: plan, sweep, fit or theory; see --help", command));
+}
+
+ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {
+    try {
+        if (command == "sweep") return sweep_command(arguments, communicator);
+        if (communicator.rank() == 0) return run_alone(command, arguments, communicator.size());
+        return ExitCode::done;
+    } catch (const UsageError& error) {
+        print_error(error.what());
+        return ExitCode::usage;
+    } catch (const FileError& error) {
+        print_error(error.what());
+        return ExitCode::file;
+    } catch (const std::bad_alloc&) {
+        print_error("out of memory");
+    } catch (const std::exception& error) {
+        print_error(error.what());
+    }
+    return ExitCode::internal;
+}
+
+} // namespace
+} // namespace etastar::app
+
+int main(int argc, char** argv) {
+    using namespace etastar;
+    const app::Arguments words(argv + 1, argv + argc);
+    const std::string command = words.empty() ? "" : words.front();
+    const app::Arguments arguments(words.begin() + (words.empty() ? 0 : 1), words.end());
+    const auto asks_help = std::find(arguments.begin(), arguments.end(), "--help") != arguments.end();
+    try {
+        // Without a launcher, commands that do not compute need no MPI; it is slow to start and some login
+        // nodes refuse it.
+        std::optional<parallel::MpiSession> mpi;
+        if (parallel::launched_by_mpi() || (command == "sweep" && !asks_help)) mpi.emplace();
+        auto communicator = mpi ? mpi->world() : parallel::Communicator();
+        const auto code = static_cast<int>(app::run(command, arguments, communicator));
+        // Every rank leaves with rank 0's code.
+        return std::stoi(communicator.broadcast(std::to_string(code)));
+    } catch (const std::exception& error) {
+        print_error(error.what());
+        return static_cast<int>(ExitCode::internal);
+    }
+}

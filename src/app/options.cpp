@@ -1,0 +1,238 @@
+#include "etastar/app/options.hpp"
+
+#include "etastar/engine/engine.hpp"
+#include "etastar/sweep/list.hpp"
+
+#include <boost/program_options.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+namespace etastar::app {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+
+auto text(std::string* out) { return po::value<std::string>(out); }
+
+auto text(std::string* out, const std::string& standard) {
+    return po::value<std::string>(out)->default_value(standard);
+}
+
+// Command-line and configuration syntax of one command.
+class Parser {
+public:
+    Parser(std::string usage, const std::string& caption)
+        : usage_(std::move(usage)), visible_(caption, 110, 60) {}
+
+    po::options_description_easy_init add() { return visible_.add_options(); }
+
+    // The option is a name of a file with `name = value` lines; what the command line sets wins.
+    void accept_config() { config_accepted_ = true; }
+    void accept_file() { file_accepted_ = true; }
+
+    // False when --help was asked for and printed.
+    bool parse(const Arguments& arguments, std::string* file = nullptr) {
+        // What a configuration file may set.
+        const po::options_description configurable = visible_;
+        if (config_accepted_)
+            visible_.add_options()(
+                "config", po::value<std::string>(),
+                "file of `name = value` lines for the options here; the command line wins");
+        visible_.add_options()("help", "print this help and exit");
+        po::options_description all;
+        all.add(visible_);
+        all.add_options()("operand", po::value<std::vector<std::string>>());
+        po::positional_options_description positional;
+        positional.add("operand", -1);
+
+        using namespace po::command_line_style;
+        const int style = unix_style & ~allow_guessing;
+        po::variables_map map;
+        try {
+            po::store(
+                po::command_line_parser(arguments).options(all).positional(positional).style(style).run(),
+                map);
+            if (map.count("help") > 0) {
+                std::fputs(help().c_str(), stdout);
+                return false;
+            }
+            if (map.count("config") > 0) read_config(map["config"].as<std::string>(), configurable, map);
+            po::notify(map);
+        } catch (const po::error& error) {
+            throw UsageError(std::string(error.what()) + "; see --help");
+        }
+        std::vector<std::string> operands;
+        if (map.count("operand") > 0) operands = map["operand"].as<std::vector<std::string>>();
+        if (file_accepted_) {
+            if (operands.empty()) throw UsageError("FILE is missing; see --help");
+            *file = operands.front();
+            operands.erase(operands.begin());
+        }
+        if (!operands.empty())
+            throw UsageError(fmt::format("unexpected argument '{}'; see --help", operands.front()));
+        return true;
+    }
+
+private:
+    std::string help() const {
+        std::ostringstream out;
+        out << usage_ << "\n" << visible_;
+        return out.str();
+    }
+
+    static void read_config(const std::string& name, const po::options_description& options,
+                            po::variables_map& map) {
+        std::ifstream file(name);
+        if (!file) throw UsageError(fmt::format("config: cannot open '{}'", name));
+        try {
+            po::store(po::parse_config_file(file, options), map);
+        } catch (const po::error& error) {
+            throw UsageError(fmt::format("config: {}: {}", name, error.what()));
+        }
+        if (file.bad()) throw UsageError(fmt::format("config: cannot read '{}'", name));
+    }
+
+    std::string usage_;
+    po::options_description visible_;
+    bool config_accepted_ = false;
+    bool file_accepted_ = false;
+};
+
+constexpr const char* list_help =
+    "A LIST is 64,128,256 or a range: 4:64:x2 (geometric steps), 0.01:10:log16 or 1:9:lin5 (N "
+    "points, ends included).\n";
+
+std::uint32_t parse_dimension(const char* option, const std::string& value) {
+    const auto list = sweep::parse_integer_list(option, value);
+    if (list.size() != 1) throw UsageError(fmt::format("{}: '{}' is not one integer", option, value));
+    return list.front();
+}
+
+double parse_threshold(const std::string& value) {
+    const auto list = sweep::parse_real_list("threshold", value);
+    if (list.size() != 1) throw UsageError(fmt::format("threshold: '{}' is not one number", value));
+    return list.front();
+}
+
+} // namespace
+
+std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments) {
+    const bool runs = command == "sweep";
+    Parser parser(
+        fmt::format(
+            "usage: {}etastar {} [options]\n\n{}\n{}", runs ? "[mpirun -n N] " : "", command,
+            runs ? "Measures every network of the grid width x depth x seeds at every rate and writes one "
+                   "HDF5 table."
+                 : "Shows the networks, rows, file size, memory and work of a sweep; runs nothing.",
+            list_help),
+        "Options");
+    std::string width, depth, eta, seeds, first_seed, eta_unit, engine, input_dim, precision, train, rates,
+        budget, output;
+    SweepOptions options;
+    parser.add()("width", text(&width, "128:512:x2"), "LIST of widths n")(
+        "depth", text(&depth, "2:32:x2"), "LIST of depths L, the number of hidden layers")(
+        "eta", text(&eta, "0.05:8:log16"), "LIST of base learning rates")(
+        "eta-unit", text(&eta_unit, "linear"), "absolute, or linear: multiples of the exact eta*_lin(n, L)")(
+        "seeds", text(&seeds, "500"), "networks per (width, depth)")(
+        "first-seed", text(&first_seed, "0"), "seed of the first")("engine", text(&engine, "dense"),
+                                                                   "dense: explicit weight matrices")(
+        "input-dim", text(&input_dim, "64"), "input dimension n0")("precision", text(&precision, "single"),
+                                                                   "single or double")(
+        "train", text(&train, "all"), "layers that take the step: all, first, hidden or last")(
+        "rates", text(&rates, "mup"), "mup: layer-wise rates; global: one rate for every layer")(
+        "profile", po::bool_switch(&options.spec.profile), "also keep every layer's response")(
+        "weight-budget", text(&budget, std::to_string(engine::default_weight_budget / mebibyte)),
+        "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again")(
+        "output", text(&output, "etastar.h5"),
+        "result file")("overwrite", po::bool_switch(&options.overwrite), "replace an existing result file");
+    parser.accept_config();
+    if (!parser.parse(arguments)) return std::nullopt;
+
+    auto& spec = options.spec;
+    spec.width = sweep::parse_integer_list("width", width);
+    spec.depth = sweep::parse_integer_list("depth", depth);
+    spec.eta = sweep::parse_real_list("eta", eta);
+    spec.eta_unit = sweep::parse_name<sweep::EtaUnit>(eta_unit);
+    spec.seeds = sweep::parse_count("seeds", seeds);
+    spec.first_seed = sweep::parse_count("first-seed", first_seed, true);
+    spec.engine = sweep::parse_name<sweep::EngineKind>(engine);
+    spec.input_dim = parse_dimension("input-dim", input_dim);
+    spec.precision = sweep::parse_name<sweep::Precision>(precision);
+    spec.train = sweep::parse_name<network::Train>(train);
+    spec.rates = sweep::parse_name<network::Rates>(rates);
+    const auto budget_mib = sweep::parse_count("weight-budget", budget, true);
+    if (budget_mib > (std::uint64_t{1} << 40))
+        throw UsageError(fmt::format("weight-budget: {} MiB is not meant", budget_mib));
+    options.weight_budget = budget_mib * mebibyte;
+    options.output = output;
+    if (output.empty()) throw UsageError("output: the file name is empty");
+    sweep::validate(spec);
+    return options;
+}
+
+std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
+    Parser parser("usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
+                  "of its power law, "
+                  "beside exact theory.\n",
+                  "Options");
+    FitCommandOptions options;
+    std::string criterion, layer, resamples, seed, file;
+    std::vector<std::string> thresholds;
+    parser.add()("criterion", text(&criterion),
+                 "linear (first order in eta) or finite (the step itself); default: both")(
+        "threshold", po::value(&thresholds), "bound c on E dz^2; repeatable; default 1")(
+        "layer", text(&layer, "last"), "last, max or mean over hidden layers, or output")(
+        "resamples", text(&resamples, "2000"), "bootstrap resamples behind each interval")(
+        "seed", text(&seed, "0"), "seed of the resampling")("json", text(&options.json),
+                                                            "write JSON to this file, - for standard output");
+    parser.accept_file();
+    if (!parser.parse(arguments, &file)) return std::nullopt;
+    options.file = file;
+    if (!criterion.empty()) options.fit.criteria = {sweep::parse_name<analysis::Criterion>(criterion)};
+    if (!thresholds.empty()) options.fit.thresholds.clear();
+    for (const auto& threshold : thresholds) options.fit.thresholds.push_back(parse_threshold(threshold));
+    options.fit.layer = sweep::parse_name<theory::Layer>(layer);
+    options.fit.resamples = sweep::parse_count("resamples", resamples);
+    if (options.fit.resamples < 100 || options.fit.resamples > 10'000'000)
+        throw UsageError(fmt::format("resamples: {} is not between 100 and 10000000", options.fit.resamples));
+    options.fit.seed = sweep::parse_count("seed", seed, true);
+    return options;
+}
+
+std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
+    Parser parser(
+        fmt::format(
+            "usage: etastar theory [options]\n\nThe exact eta*_lin at finite width and its infinite-width "
+            "limit.\n{}",
+            list_help),
+        "Options");
+    TheoryOptions options;
+    std::string width, depth, input_dim, train, rates, threshold, layer;
+    parser.add()("width", text(&width, "128:4096:x2"), "LIST of widths n")("depth", text(&depth, "2:128:x2"),
+                                                                           "LIST of depths L")(
+        "input-dim", text(&input_dim, "64"), "input dimension n0; matters under one global rate")(
+        "train", text(&train, "all"), "layers that take the step: all, first, hidden or last")(
+        "rates", text(&rates, "mup"), "mup: layer-wise rates; global: one rate for every layer")(
+        "threshold", text(&threshold, "1"), "bound c on E dz^2")("layer", text(&layer, "last"),
+                                                                 "last, mean over hidden layers, or output")(
+        "json", text(&options.json), "write JSON to this file, - for standard output");
+    if (!parser.parse(arguments)) return std::nullopt;
+    options.width = sweep::parse_integer_list("width", width);
+    options.depth = sweep::parse_integer_list("depth", depth);
+    options.input_dim = parse_dimension("input-dim", input_dim);
+    options.train = sweep::parse_name<network::Train>(train);
+    options.rates = sweep::parse_name<network::Rates>(rates);
+    options.threshold = parse_threshold(threshold);
+    options.layer = sweep::parse_name<theory::Layer>(layer);
+    if (options.layer == theory::Layer::max)
+        throw UsageError("layer: 'max' has no exact theory: the mean of a maximum does not close; use last, "
+                         "mean or output");
+    return options;
+}
+
+} // namespace etastar::app

@@ -1,0 +1,66 @@
+#include "etastar/app/progress.hpp"
+
+#include "etastar/app/commands.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace etastar::app {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto bar_interval = 200ms;
+constexpr auto line_interval = 30s;
+constexpr int bar_width = 30;
+
+} // namespace
+
+Progress::Progress(std::uint64_t networks, double cost)
+    : networks_(networks),
+      cost_(cost),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      start_(Clock::now()),
+      next_(start_ + (terminal_ ? Clock::duration(bar_interval) : Clock::duration(line_interval))) {}
+
+Progress::~Progress() {
+    if (!drawn_) return;
+    print();
+    std::fputc('\n', stderr);
+}
+
+void Progress::add(double cost) {
+    ++done_;
+    cost_done_ += cost;
+}
+
+double Progress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+void Progress::show() {
+    const auto now = Clock::now();
+    if (now < next_) return;
+    next_ = now + (terminal_ ? Clock::duration(bar_interval) : Clock::duration(line_interval));
+    print();
+}
+
+void Progress::print() {
+    const double elapsed = seconds();
+    const double left = cost_done_ > 0 ? elapsed * std::max(cost_ / cost_done_ - 1, 0.0) : HUGE_VAL;
+    const std::string text = fmt::format("{}/{} networks, {:.4g} networks/s, {} left", done_, networks_,
+                                         static_cast<double>(done_) / elapsed, show_duration(left));
+    if (terminal_) {
+        const int filled =
+            static_cast<int>(bar_width * (cost_ > 0 ? std::min(cost_done_ / cost_, 1.0) : 1.0));
+        fmt::print(stderr, "\r[{:<{}}] {}\x1b[K", std::string(static_cast<std::size_t>(filled), '#'),
+                   bar_width, text);
+        std::fflush(stderr);
+        drawn_ = true;
+    } else {
+        fmt::print(stderr, "etastar: {}\n", text);
+    }
+}
+
+} // namespace etastar::app

@@ -1,0 +1,57 @@
+#include "etastar/app/commands.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdio>
+
+namespace etastar::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+
+} // namespace
+
+ExitCode theory_command(const Arguments& arguments) {
+    const auto options = parse_theory(arguments);
+    if (!options) return ExitCode::done;
+    Json tree = {{"train", sweep::name_of(options->train)}, {"rates", sweep::name_of(options->rates)},
+                 {"input_dim", options->input_dim},         {"threshold", options->threshold},
+                 {"layer", sweep::name_of(options->layer)}, {"cells", Json::array()}};
+    std::string out = fmt::format(
+        "eta*_lin for train {}, rates {}, layer {}, threshold {:g}: (threshold / E response)^(1/2)\n"
+        "{:>10} {:>7} {:>14} {:>14} {:>14} {:>14}\n",
+        sweep::name_of(options->train), sweep::name_of(options->rates), sweep::name_of(options->layer),
+        options->threshold, "width", "depth", "exact", "infinite width", "E response", "infinite width");
+    for (const auto width : options->width)
+        for (const auto depth : options->depth) {
+            const auto exact =
+                theory::exact_responses(width, depth, options->input_dim, options->train, options->rates);
+            const auto limit = theory::infinite_width_responses(width, depth, options->input_dim,
+                                                                options->train, options->rates);
+            const double response = exact.of(options->layer);
+            const double response_limit = limit.of(options->layer);
+            const double rate = theory::critical_rate(response, options->threshold);
+            const double rate_limit = theory::critical_rate(response_limit, options->threshold);
+            tree["cells"].push_back({{"width", width},
+                                     {"depth", depth},
+                                     {"exact", number(rate)},
+                                     {"infinite", number(rate_limit)},
+                                     {"response", number(response)},
+                                     {"response_infinite", number(response_limit)},
+                                     {"response_last", number(exact.of(theory::Layer::last))},
+                                     {"response_mean", number(exact.of(theory::Layer::mean))},
+                                     {"response_output", number(exact.output)}});
+            out += fmt::format("{:>10} {:>7} {:>14.8g} {:>14.8g} {:>14.8g} {:>14.8g}\n", width, depth, rate,
+                               rate_limit, response, response_limit);
+        }
+    if (options->json != "-") write_document("-", out);
+    if (!options->json.empty()) write_document(options->json, tree.dump(2) + "\n");
+    return ExitCode::done;
+}
+
+} // namespace etastar::app

@@ -1,0 +1,131 @@
+#include "etastar/parallel/mpi.hpp"
+
+#include <mpi.h>
+
+#include <cstdlib>
+#include <exception>
+#include <list>
+#include <stdexcept>
+
+namespace etastar::parallel {
+namespace {
+
+void check(int code, const char* call) {
+    if (code == MPI_SUCCESS) return;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    throw std::runtime_error(std::string(call) + ": " + text);
+}
+
+class World final : public Communicator::Implementation {
+public:
+    World() {
+        check(MPI_Comm_dup(MPI_COMM_WORLD, &communicator_), "MPI_Comm_dup");
+        check(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+        check(MPI_Comm_rank(communicator_, &rank_), "MPI_Comm_rank");
+        check(MPI_Comm_size(communicator_, &size_), "MPI_Comm_size");
+    }
+    ~World() override {
+        int finalized = 0;
+        MPI_Finalized(&finalized);
+        if (!finalized) MPI_Comm_free(&communicator_);
+    }
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    int rank() const override { return rank_; }
+    int size() const override { return size_; }
+
+    std::string description() const override {
+        char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+        int length = 0;
+        check(MPI_Get_library_version(text, &length), "MPI_Get_library_version");
+        const std::string version(text, static_cast<std::size_t>(length));
+        return version.substr(0, version.find_first_of(",\n"));
+    }
+
+    void send(int destination, Tag tag, std::vector<std::byte> payload) override {
+        all_sent();
+        auto& sending = outbox_.emplace_back();
+        sending.payload = std::move(payload);
+        check(MPI_Isend(sending.payload.data(), static_cast<int>(sending.payload.size()), MPI_BYTE,
+                        destination, static_cast<int>(tag), communicator_, &sending.request),
+              "MPI_Isend");
+    }
+
+    bool all_sent() override {
+        outbox_.remove_if([](Sending& sending) {
+            int sent = 0;
+            check(MPI_Test(&sending.request, &sent, MPI_STATUS_IGNORE), "MPI_Test");
+            return sent != 0;
+        });
+        return outbox_.empty();
+    }
+
+    std::optional<Message> poll() override {
+        int arrived = 0;
+        MPI_Status status;
+        check(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, communicator_, &arrived, &status), "MPI_Iprobe");
+        if (!arrived) return std::nullopt;
+        int size = 0;
+        check(MPI_Get_count(&status, MPI_BYTE, &size), "MPI_Get_count");
+        Message message{status.MPI_SOURCE, static_cast<Tag>(status.MPI_TAG),
+                        std::vector<std::byte>(static_cast<std::size_t>(size))};
+        check(MPI_Recv(message.payload.data(), size, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG,
+                       communicator_, MPI_STATUS_IGNORE),
+              "MPI_Recv");
+        return message;
+    }
+
+    std::string broadcast(std::string text) override {
+        auto size = static_cast<unsigned long long>(text.size());
+        check(MPI_Bcast(&size, 1, MPI_UNSIGNED_LONG_LONG, 0, communicator_), "MPI_Bcast");
+        text.resize(size);
+        check(MPI_Bcast(text.data(), static_cast<int>(size), MPI_CHAR, 0, communicator_), "MPI_Bcast");
+        return text;
+    }
+
+    [[noreturn]] void abort(int code) override {
+        MPI_Abort(communicator_, code);
+        std::_Exit(code);
+    }
+
+private:
+    struct Sending {
+        std::vector<std::byte> payload;
+        MPI_Request request = MPI_REQUEST_NULL;
+    };
+
+    MPI_Comm communicator_ = MPI_COMM_NULL;
+    std::list<Sending> outbox_; // messages under way: their buffers must not move
+    int rank_ = 0;
+    int size_ = 1;
+};
+
+} // namespace
+
+bool launched_by_mpi() {
+    // Open MPI, MPICH and Intel MPI (hydra), PMIx launchers, srun, ALPS and PALS.
+    for (const char* name :
+         {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS",
+          "MV2_COMM_WORLD_RANK", "MPI_LOCALRANKID", "ALPS_APP_PE", "PALS_RANKID"})
+        if (std::getenv(name) != nullptr) return true;
+    return false;
+}
+
+MpiSession::MpiSession() : exceptions_at_start_(std::uncaught_exceptions()) {
+    int provided = 0;
+    // Only the main thread calls MPI; rank 0's trials run in a second one.
+    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        throw std::runtime_error("MPI could not be initialised");
+    world_ = Communicator(std::make_shared<World>());
+}
+
+MpiSession::~MpiSession() {
+    if (std::uncaught_exceptions() > exceptions_at_start_) world_.abort(1);
+    world_ = Communicator();
+    MPI_Finalize();
+}
+
+} // namespace etastar::parallel

@@ -1,0 +1,84 @@
+#include "etastar/random/normal.hpp"
+
+#include "etastar/random/stream.hpp"
+
+#include "kernels.hpp"
+
+#include <Random123/philox.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace etastar::random {
+
+namespace baseline {
+extern const Kernels kernels;
+}
+#ifdef ETASTAR_X86_KERNELS
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace avx512 {
+extern const Kernels kernels;
+}
+#endif
+
+std::span<const Kernels* const> supported_kernels() {
+    static const std::vector<const Kernels*> supported = [] {
+        std::vector<const Kernels*> list{&baseline::kernels};
+#ifdef ETASTAR_X86_KERNELS
+        __builtin_cpu_init();
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list.push_back(&avx2::kernels);
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+            list.push_back(&avx512::kernels);
+#endif
+        return list;
+    }();
+    return supported;
+}
+
+namespace {
+const Kernels& widest() {
+    static const Kernels& kernels = *supported_kernels().back();
+    return kernels;
+}
+} // namespace
+
+Stream::Stream(const StreamName& name) {
+    const r123::Philox4x32::ctr_type counter{
+        {name.width, name.depth, name.layer, static_cast<std::uint32_t>(name.role)}};
+    const r123::Philox4x32::key_type seed{
+        {static_cast<std::uint32_t>(name.seed), static_cast<std::uint32_t>(name.seed >> 32)}};
+    const auto hashed = r123::Philox4x32{}(counter, seed);
+    key = {hashed[0], hashed[1]};
+    prefix = {hashed[2], hashed[3]};
+}
+
+void fill_words(const Stream& stream, std::uint64_t first_chunk, std::size_t chunks, std::uint32_t* out) {
+    widest().words(stream.key.data(), stream.prefix.data(), first_chunk, chunks, out);
+}
+
+void fill_normal(const Stream& stream, std::uint64_t first, std::size_t count, float scale, float* out) {
+    const auto draw = [&](std::uint64_t chunk, std::size_t chunks, float* to) {
+        widest().normals(stream.key.data(), stream.prefix.data(), chunk, chunks, scale, to);
+    };
+    const auto partial = [&](std::size_t skip, std::size_t take) {
+        float chunk[chunk_size];
+        draw(first / chunk_size, 1, chunk);
+        std::copy_n(chunk + skip, take, out);
+        out += take;
+        first += take;
+        count -= take;
+    };
+    if (const std::size_t skip = first % chunk_size; skip != 0 && count != 0)
+        partial(skip, std::min(count, chunk_size - skip));
+    const std::size_t whole = count / chunk_size;
+    draw(first / chunk_size, whole, out);
+    out += whole * chunk_size;
+    first += whole * chunk_size;
+    count -= whole * chunk_size;
+    if (count != 0) partial(0, count);
+}
+
+} // namespace etastar::random

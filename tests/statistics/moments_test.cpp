@@ -1,0 +1,158 @@
+// Monte Carlo over networks against the exact moments. Seeds are fixed and cells use different ones, so that
+// their scores are independent. For a correct engine the chance that a fresh choice of seeds fails any check
+// here is below 1e-4: |z| < 5 in some 120 scores (7e-5), and a chi-squared bound at 1e-5.
+#include "etastar/engine/engine.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include "catch.hpp"
+
+#include <boost/math/distributions/chi_squared.hpp>
+
+#include <cmath>
+#include <vector>
+
+using namespace etastar;
+using network::Rates;
+using network::Train;
+
+namespace {
+
+struct Score {
+    double sum = 0;
+    double squares = 0;
+    std::size_t count = 0;
+
+    void add(double x) {
+        sum += x;
+        squares += x * x;
+        ++count;
+    }
+    // z-score of `factor` times the samples' mean.
+    double z(double expected, double factor = 1) const {
+        const double n = static_cast<double>(count);
+        const double mean = sum / n;
+        const double error = std::sqrt((squares / n - mean * mean) / (n - 1));
+        return (factor * mean - expected) / (factor * error);
+    }
+};
+
+struct Cell {
+    std::uint32_t width;
+    std::uint32_t depth;
+    std::uint64_t networks;
+};
+
+struct Sample {
+    std::vector<Score> hidden;
+    Score mean;
+    Score output;
+};
+
+sweep::Spec spec_of(Train train, Rates rates) {
+    sweep::Spec spec;
+    spec.eta = {0.1};
+    spec.input_dim = 12;
+    spec.train = train;
+    spec.rates = rates;
+    return spec;
+}
+
+Sample sample(const Cell& cell, const sweep::Spec& spec, std::uint64_t first_seed) {
+    const auto engine = engine::make_engine(spec);
+    Sample result;
+    result.hidden.resize(cell.depth);
+    for (std::uint64_t i = 0; i < cell.networks; ++i) {
+        const auto outcome = engine->run({cell.width, cell.depth, first_seed + i}, spec.eta);
+        double mean = 0;
+        for (std::size_t l = 0; l < cell.depth; ++l) {
+            result.hidden[l].add(outcome.response[l]);
+            mean += outcome.response[l] / cell.depth;
+        }
+        result.mean.add(mean);
+        result.output.add(outcome.response_output);
+    }
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("mean responses agree with the exact moments for every group of trained layers") {
+    std::uint64_t first_seed = 1'000'000;
+    double chi_squared = 0;
+    double degrees = 0;
+    for (const auto& cell : {Cell{24, 3, 12000}, Cell{64, 6, 4000}, Cell{200, 4, 1200}})
+        for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
+            for (const auto rates : {Rates::mup, Rates::global}) {
+                INFO("n = " << cell.width << ", L = " << cell.depth << ", train " << int(train) << ", rates "
+                            << int(rates));
+                const auto spec = spec_of(train, rates);
+                const auto measured = sample(cell, spec, first_seed += cell.networks);
+                const auto exact =
+                    theory::exact_responses(cell.width, cell.depth, spec.input_dim, train, rates);
+                CHECK(std::abs(measured.output.z(exact.output)) < 5);
+                if (train == Train::last) {
+                    for (const auto& score : measured.hidden) CHECK(score.sum == 0);
+                    continue;
+                }
+                for (std::size_t l = 0; l < cell.depth; ++l) {
+                    if (exact.hidden[l] == 0) {
+                        CHECK(measured.hidden[l].sum == 0);
+                        continue;
+                    }
+                    INFO("layer " << l + 1);
+                    CHECK(std::abs(measured.hidden[l].z(exact.hidden[l])) < 5);
+                }
+                CHECK(std::abs(measured.mean.z(exact.of(theory::Layer::mean))) < 5);
+                chi_squared += std::pow(measured.hidden.back().z(exact.hidden.back()), 2);
+                ++degrees;
+            }
+    // Over cells the scores look standard normal: neither too large nor too small.
+    const boost::math::chi_squared distribution(degrees);
+    CHECK(cdf(distribution, chi_squared) > 1e-5);
+    CHECK(cdf(complement(distribution, chi_squared)) > 1e-5);
+}
+
+TEST_CASE("the exact moments hold at widths where whole layers die") {
+    // Heavy tails: keep L small at n = 2. At n = 2, L = 3 more than half of all networks are dead.
+    std::uint64_t first_seed = 5'000'000;
+    for (const auto& cell :
+         {Cell{2, 2, 200000}, Cell{2, 3, 200000}, Cell{3, 3, 100000}, Cell{4, 4, 100000}}) {
+        const auto spec = spec_of(Train::all, Rates::mup);
+        const auto measured = sample(cell, spec, first_seed += cell.networks);
+        const auto exact =
+            theory::exact_responses(cell.width, cell.depth, spec.input_dim, Train::all, Rates::mup);
+        INFO("n = " << cell.width << ", L = " << cell.depth);
+        CHECK(std::abs(measured.hidden.back().z(exact.hidden.back())) < 5);
+        CHECK(std::abs(measured.output.z(exact.output)) < 5);
+    }
+}
+
+TEST_CASE("planted errors are caught by the same scores") {
+    const Cell cell{64, 6, 4000};
+    const auto spec = spec_of(Train::all, Rates::mup);
+    const auto measured = sample(cell, spec, 9'000'000);
+    const auto exact =
+        theory::exact_responses(cell.width, cell.depth, spec.input_dim, Train::all, Rates::mup);
+    const auto score = [&](double factor) {
+        return std::abs(measured.hidden.back().z(exact.hidden.back(), factor));
+    };
+    CHECK(score(1) < 5);
+    // Hidden weights of variance 2 % too large: every layer enters forward and backward, G grows by 1.02^(2
+    // (L - 1)).
+    CHECK(score(std::pow(1.02, 2 * (cell.depth - 1))) > 5);
+    // Read-out variance 1/n^2 wrong by 20 %.
+    CHECK(score(1.2) > 5);
+    // The first layer's rate without its factor n/n0, and the hidden layers' contribution dropped: other
+    // theories.
+    const auto other = [&](Train train, Rates rates) {
+        return std::abs(measured.hidden.back().z(
+            theory::exact_responses(cell.width, cell.depth, spec.input_dim, train, rates).hidden.back()));
+    };
+    CHECK(other(Train::all, Rates::global) > 5);
+    CHECK(other(Train::first, Rates::mup) > 5);
+    CHECK(other(Train::hidden, Rates::mup) > 5);
+    // The infinite-width value instead of the finite one.
+    const auto infinite =
+        theory::infinite_width_responses(cell.width, cell.depth, spec.input_dim, Train::all, Rates::mup);
+    CHECK(std::abs(measured.hidden.back().z(infinite.hidden.back())) > 5);
+}

@@ -1,0 +1,265 @@
+#include "etastar/engine/dense.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include "catch.hpp"
+#include "reference.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+using namespace etastar;
+using engine::DenseEngine;
+using network::Rates;
+using network::Train;
+
+namespace {
+
+constexpr std::size_t ample = std::size_t{1} << 30;
+constexpr std::uint32_t input_dim = 5;
+
+std::vector<std::pair<Train, Rates>> groups() {
+    std::vector<std::pair<Train, Rates>> all;
+    for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
+        for (const auto rates : {Rates::mup, Rates::global}) all.emplace_back(train, rates);
+    return all;
+}
+
+const network::NetworkId shapes[] = {{1, 1, 0}, {1, 3, 4},  {2, 2, 1},  {3, 5, 2},  {8, 1, 3},
+                                     {8, 4, 4}, {33, 3, 5}, {65, 6, 6}, {100, 2, 7}};
+
+} // namespace
+
+TEST_CASE("forward and backward pass agree with explicit matrices") {
+    for (const auto& id : shapes) {
+        INFO("n = " << id.width << ", L = " << id.depth);
+        DenseEngine<double> engine(input_dim, Train::all, Rates::mup, ample);
+        const double rate[] = {0.1};
+        const auto outcome = engine.run(id, rate);
+        const test::ExplicitNetwork reference(network::Network(id, input_dim));
+        CHECK(outcome.target == reference.y);
+        CHECK(outcome.output == Catch::Approx(reference.output()).epsilon(1e-11).margin(1e-15));
+        const auto z = reference.preactivations();
+        const auto delta = reference.gradients();
+        for (std::size_t l = 0; l < id.depth; ++l)
+            for (std::size_t i = 0; i < id.width; ++i) {
+                CHECK(engine.preactivations()[l * id.width + i]
+                      == Catch::Approx(z[l][i]).epsilon(1e-11).margin(1e-13));
+                CHECK(engine.gradients()[l * id.width + i]
+                      == Catch::Approx(delta[l][i]).epsilon(1e-11).margin(1e-15));
+            }
+    }
+}
+
+TEST_CASE("the backward pass is the derivative of the loss") {
+    // Central differences of the loss by every parameter of a few; kinks are improbable at this step.
+    constexpr double h = 1e-6;
+    for (const network::NetworkId id : {network::NetworkId{6, 1, 1}, {7, 3, 2}, {9, 4, 5}}) {
+        DenseEngine<double> engine(input_dim, Train::all, Rates::mup, ample);
+        const double rate[] = {0.1};
+        const auto outcome = engine.run(id, rate);
+        const double error = outcome.output - outcome.target;
+        test::ExplicitNetwork network(network::Network(id, input_dim));
+        const std::size_t n = id.width;
+        const auto difference = [&](double& parameter) {
+            const double at = parameter;
+            parameter = at + h;
+            const double above = network.loss();
+            parameter = at - h;
+            const double below = network.loss();
+            parameter = at;
+            return (above - below) / (2 * h);
+        };
+        for (std::size_t l = 0; l < id.depth; ++l)
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = 0; j < network.weights[l].cols; ++j) {
+                    const double before =
+                        l == 0 ? network.x[j] : std::max(engine.preactivations()[(l - 1) * n + j], 0.0);
+                    CHECK(
+                        error * engine.gradients()[l * n + i] * before
+                        == Catch::Approx(difference(network.weights[l].at(i, j))).epsilon(1e-6).margin(1e-9));
+                }
+        for (std::size_t i = 0; i < n; ++i)
+            CHECK(error * std::max(engine.preactivations()[(id.depth - 1) * n + i], 0.0)
+                  == Catch::Approx(difference(network.readout[i])).epsilon(1e-6).margin(1e-9));
+    }
+}
+
+TEST_CASE("a finite step agrees with explicitly updated weights") {
+    const std::vector<double> rates{0.01, 0.1, 0.5, 1.0, 3.0};
+    for (const auto& [train, how] : groups())
+        for (const auto& id : shapes) {
+            const auto m = network::multipliers(train, how, id.width, input_dim);
+            DenseEngine<double> engine(input_dim, train, how, ample);
+            const auto outcome = engine.run(id, rates);
+            const test::ExplicitNetwork before(network::Network(id, input_dim));
+            for (std::size_t k = 0; k < rates.size(); ++k) {
+                const auto after = before.stepped(rates[k], m);
+                const auto changes = test::squared_changes(before, after);
+                INFO("n = " << id.width << ", L = " << id.depth << ", train " << int(train) << ", rates "
+                            << int(how) << ", eta " << rates[k]);
+                // The reference subtracts; its own error grows with the size of what it subtracts.
+                const double size = 1 + std::abs(after.output());
+                CHECK(outcome.steps[k].output_after
+                      == Catch::Approx(after.output()).epsilon(1e-9).margin(1e-11 * size));
+                CHECK(outcome.steps[k].dz2_last == Catch::Approx(changes.back()).epsilon(1e-8).margin(1e-24));
+                CHECK(outcome.steps[k].dz2_max
+                      == Catch::Approx(*std::max_element(changes.begin(), changes.end()))
+                             .epsilon(1e-8)
+                             .margin(1e-24));
+                double mean = 0;
+                for (const double change : changes) mean += change / static_cast<double>(changes.size());
+                CHECK(outcome.steps[k].dz2_mean == Catch::Approx(mean).epsilon(1e-8).margin(1e-24));
+            }
+        }
+}
+
+TEST_CASE("the linear response and the tangent kernel agree with their definitions") {
+    const double rate[] = {0.1};
+    for (const auto& [train, how] : groups())
+        for (const auto& id : shapes) {
+            const auto m = network::multipliers(train, how, id.width, input_dim);
+            DenseEngine<double> engine(input_dim, train, how, ample);
+            const auto outcome = engine.run(id, rate);
+            const test::ExplicitNetwork reference(network::Network(id, input_dim));
+            const auto g = reference.responses(m);
+            INFO("n = " << id.width << ", L = " << id.depth << ", train " << int(train) << ", rates "
+                        << int(how));
+            REQUIRE(outcome.response.size() == g.size());
+            for (std::size_t l = 0; l < g.size(); ++l)
+                CHECK(outcome.response[l] == Catch::Approx(g[l]).epsilon(1e-10).margin(1e-28));
+            CHECK(outcome.response_output
+                  == Catch::Approx(std::pow(reference.tangent_kernel(m), 2)).epsilon(1e-10).margin(1e-28));
+        }
+}
+
+TEST_CASE("a tiny step is the linear response, in either precision") {
+    const auto check = [](auto engine, double relative) {
+        for (const network::NetworkId id : {network::NetworkId{64, 4, 1}, {256, 8, 2}, {64, 16, 3}}) {
+            const double star = theory::critical_rate(
+                theory::exact_responses(id.width, id.depth, input_dim, Train::all, Rates::mup).hidden.back());
+            for (const double multiple : {1e-9, 1e-30, 1e-120}) {
+                const double rates[] = {multiple * star};
+                const auto outcome = engine.run(id, rates);
+                const double error = outcome.output - outcome.target;
+                const double unit = std::pow(rates[0] * error, 2);
+                INFO("n = " << id.width << ", L = " << id.depth << ", " << multiple << " eta*");
+                CHECK(outcome.steps[0].dz2_last / unit
+                      == Catch::Approx(outcome.response.back()).epsilon(relative));
+            }
+            // The output moves along its tangent.
+            const double rates[] = {1e-6 * star};
+            const auto outcome = engine.run(id, rates);
+            const double expected =
+                -rates[0] * (outcome.output - outcome.target) * std::sqrt(outcome.response_output);
+            CHECK(outcome.steps[0].output_after - outcome.output
+                  == Catch::Approx(expected).epsilon(1e-3).margin(1e-16));
+        }
+    };
+    check(DenseEngine<float>(input_dim, Train::all, Rates::mup, ample), 1e-5);
+    check(DenseEngine<double>(input_dim, Train::all, Rates::mup, ample), 1e-6);
+}
+
+TEST_CASE("single and double precision compute the same network") {
+    const std::vector<double> rates{1e-6, 0.01, 0.1, 1.0};
+    for (const auto& id : {network::NetworkId{64, 4, 1}, {200, 8, 2}}) {
+        DenseEngine<float> narrow(input_dim, Train::all, Rates::mup, ample);
+        DenseEngine<double> wide(input_dim, Train::all, Rates::mup, ample);
+        const auto a = narrow.run(id, rates);
+        const auto b = wide.run(id, rates);
+        CHECK(a.output == Catch::Approx(b.output).epsilon(1e-3).margin(1e-6));
+        CHECK(a.response.back() == Catch::Approx(b.response.back()).epsilon(1e-3));
+        for (std::size_t k = 0; k < rates.size(); ++k)
+            CHECK(a.steps[k].dz2_last == Catch::Approx(b.steps[k].dz2_last).epsilon(1e-3));
+    }
+}
+
+TEST_CASE("large steps do not overflow single precision") {
+    // At eta = 1e4 the change grows by orders of magnitude a layer: 1e38 is soon passed.
+    const double rates[] = {1e4};
+    const network::NetworkId id{32, 16, 1};
+    DenseEngine<float> narrow(input_dim, Train::all, Rates::mup, ample);
+    DenseEngine<double> wide(input_dim, Train::all, Rates::mup, ample);
+    const auto a = narrow.run(id, rates);
+    const auto b = wide.run(id, rates);
+    REQUIRE(b.steps[0].dz2_last > 1e80);
+    CHECK(a.steps[0].dz2_last == Catch::Approx(b.steps[0].dz2_last).epsilon(1e-3));
+}
+
+TEST_CASE("what leaves the range of double is a nonfinite row, not an error") {
+    const std::vector<double> rates{0.1, 1e300};
+    DenseEngine<float> engine(input_dim, Train::all, Rates::mup, ample);
+    const network::NetworkId id{16, 8, 1};
+    const auto rows = engine::trial_rows(id, rates, engine.run(id, rates));
+    CHECK(rows[0].status == sweep::Status::done);
+    CHECK(rows[1].status == sweep::Status::nonfinite);
+    CHECK(rows[1].dz2_last == HUGE_VAL);
+    CHECK(std::isfinite(rows[1].response_last));
+    for (const auto& row : rows) CHECK(sweep::intact(row));
+}
+
+TEST_CASE("weights that do not fit the budget are drawn again with identical results") {
+    const std::vector<double> rates{0.01, 0.3};
+    const network::NetworkId id{70, 6, 3};
+    const auto run = [&]<class T>(T, std::size_t budget) {
+        DenseEngine<T> engine(input_dim, Train::all, Rates::mup, budget);
+        return engine::trial_rows(id, rates, engine.run(id, rates));
+    };
+    const auto same = [](const auto& a, const auto& b) {
+        return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0;
+    };
+    for (const std::size_t layers : {0, 1, 3}) {
+        CHECK(same(run(float{}, layers * 70 * 70 * sizeof(float)), run(float{}, ample)));
+        CHECK(same(run(double{}, layers * 70 * 70 * sizeof(double)), run(double{}, ample)));
+    }
+}
+
+TEST_CASE("a network does not depend on what the engine ran before, nor on the other rates") {
+    const network::NetworkId id{40, 3, 9};
+    const std::vector<double> rates{0.01, 0.1, 1.0};
+    DenseEngine<double> fresh(input_dim, Train::all, Rates::mup, ample);
+    const auto expected = fresh.run(id, rates);
+    DenseEngine<double> used(input_dim, Train::all, Rates::mup, ample);
+    used.run({100, 7, 1}, rates);
+    used.run({3, 2, 1}, rates);
+    const auto again = used.run(id, rates);
+    CHECK(again.steps[1].dz2_last == expected.steps[1].dz2_last);
+    CHECK(again.output == expected.output);
+    const auto alone = used.run(id, std::vector<double>{0.1});
+    CHECK(alone.output == expected.output);
+    CHECK(alone.steps[0].dz2_last == Catch::Approx(expected.steps[1].dz2_last).epsilon(1e-12));
+}
+
+TEST_CASE("dead layers give zeros, not NaN") {
+    // At n = 2 a quarter of all layers is dead.
+    std::size_t dead = 0;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        DenseEngine<float> engine(input_dim, Train::all, Rates::mup, ample);
+        const double rates[] = {0.1, 1.0};
+        const network::NetworkId id{2, 4, seed};
+        const auto outcome = engine.run(id, rates);
+        const auto rows = engine::trial_rows(id, rates, outcome);
+        CHECK(rows[0].status == sweep::Status::done);
+        if (outcome.output == 0) {
+            ++dead;
+            CHECK(outcome.response.back() == 0);
+            CHECK(outcome.response_output == 0);
+        }
+    }
+    CHECK(dead > 50);
+}
+
+TEST_CASE("estimates follow the work and count the kept weights") {
+    sweep::Spec spec;
+    spec.eta = {0.1, 0.2};
+    spec.input_dim = 8;
+    const auto small = engine::estimate(spec, 128, 4);
+    const auto deep = engine::estimate(spec, 128, 8);
+    const auto wide = engine::estimate(spec, 256, 4);
+    CHECK(deep.seconds > 1.8 * small.seconds);
+    CHECK(wide.seconds > 3 * small.seconds);
+    CHECK(wide.bytes > 3 * 256 * 256 * sizeof(float));
+    const auto redrawn = engine::estimate(spec, 256, 4, 0);
+    CHECK(redrawn.bytes < 3 * 256 * 256 * sizeof(float));
+    CHECK(redrawn.seconds > 1.5 * wide.seconds);
+}

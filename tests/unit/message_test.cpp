@@ -1,0 +1,37 @@
+#include "catch.hpp"
+#include "parallel/message.hpp"
+
+#include <cstring>
+
+using namespace etastar;
+
+TEST_CASE("work and results survive the journey") {
+    const std::vector<std::uint64_t> work{0, 7, ~std::uint64_t{0}};
+    CHECK(parallel::unpack_work(parallel::pack_work(work)) == work);
+
+    std::vector<parallel::NetworkResult> results(2);
+    results[0].network = 3;
+    results[0].rows = {sweep::unmeasured_row(4, 2, 1, 0.5, sweep::Status::done)};
+    results[0].response = {1.0, 2.0};
+    results[1].network = 1;
+    results[1].error = "out of memory";
+    const auto back = parallel::unpack_results(parallel::pack_results(results));
+    REQUIRE(back.size() == 2);
+    CHECK(back[0].network == 3);
+    CHECK(back[0].response == results[0].response);
+    REQUIRE(back[0].rows.size() == 1);
+    CHECK(std::memcmp(&back[0].rows[0], &results[0].rows[0], sizeof(sweep::TrialRow)) == 0);
+    CHECK(back[1].error == "out of memory");
+    CHECK(parallel::unpack_results({}).empty());
+}
+
+TEST_CASE("a message cut short is noticed") {
+    std::vector<parallel::NetworkResult> results(1);
+    results[0].rows = {sweep::TrialRow{}};
+    auto bytes = parallel::pack_results(results);
+    for (const std::size_t size : {1ul, 8ul, 20ul, bytes.size() - 1}) {
+        bytes.resize(size);
+        CHECK_THROWS_AS(parallel::unpack_results(bytes), std::runtime_error);
+        bytes = parallel::pack_results(results);
+    }
+}

@@ -1,0 +1,95 @@
+#include "etastar/error.hpp"
+#include "etastar/sweep/spec.hpp"
+#include "etastar/theory/cell_rates.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <cmath>
+
+using namespace etastar;
+
+TEST_CASE("networks are in canonical order: width, depth, seed") {
+    auto spec = test::small_spec();
+    spec.width = {2, 4};
+    spec.depth = {1, 3, 5};
+    spec.seeds = 2;
+    spec.first_seed = 10;
+    REQUIRE(spec.networks() == 12);
+    std::uint64_t i = 0;
+    for (const auto width : spec.width)
+        for (const auto depth : spec.depth)
+            for (std::uint64_t seed = 10; seed < 12; ++seed)
+                CHECK(spec.network(i++) == network::NetworkId{width, depth, seed});
+}
+
+TEST_CASE("a spec survives JSON exactly, and its hash follows every field") {
+    auto spec = test::small_spec();
+    spec.eta = {0.1, 1.0 / 3, 1e-300};
+    std::sort(spec.eta.begin(), spec.eta.end());
+    spec.first_seed = 18446744073709551000u;
+    spec.precision = sweep::Precision::double_;
+    spec.train = network::Train::hidden;
+    CHECK(sweep::from_json(sweep::to_json(spec)) == spec);
+
+    const auto changed = [&](auto change) {
+        auto other = spec;
+        change(other);
+        CHECK(sweep::hash(other) != sweep::hash(spec));
+        CHECK(sweep::differences(other, spec).size() == 1);
+    };
+    changed([](auto& s) { s.width.push_back(1000); });
+    changed([](auto& s) { s.depth.back() += 1; });
+    changed([](auto& s) { s.eta[1] = std::nextafter(s.eta[1], 1); });
+    changed([](auto& s) { s.eta_unit = sweep::EtaUnit::linear; });
+    changed([](auto& s) { ++s.seeds; });
+    changed([](auto& s) { ++s.first_seed; });
+    changed([](auto& s) { ++s.input_dim; });
+    changed([](auto& s) { s.precision = sweep::Precision::single_; });
+    changed([](auto& s) { s.train = network::Train::all; });
+    changed([](auto& s) { s.rates = network::Rates::global; });
+    changed([](auto& s) { s.profile = true; });
+    CHECK(sweep::differences(spec, spec).empty());
+}
+
+TEST_CASE("specs that make no sense are refused") {
+    const auto refused = [](auto change) {
+        auto spec = test::small_spec();
+        change(spec);
+        CHECK_THROWS_AS(sweep::validate(spec), UsageError);
+    };
+    CHECK_NOTHROW(sweep::validate(test::small_spec()));
+    refused([](auto& s) { s.width.clear(); });
+    refused([](auto& s) { s.width = {4, 2}; });
+    refused([](auto& s) { s.depth = {2, 2}; });
+    refused([](auto& s) { s.depth = {0, 2}; });
+    refused([](auto& s) { s.eta = {std::nan("")}; });
+    refused([](auto& s) { s.eta = {HUGE_VAL}; });
+    refused([](auto& s) { s.eta = {-1.0}; });
+    refused([](auto& s) { s.seeds = 0; });
+    refused([](auto& s) { s.input_dim = 0; });
+    refused([](auto& s) { s.first_seed = ~std::uint64_t{0}; });
+    refused([](auto& s) { s.seeds = std::uint64_t{1} << 60; });
+}
+
+TEST_CASE("malformed JSON is refused") {
+    for (const char* text : {"", "{}", "[]", "{\"width\": 3}", "nonsense"})
+        CHECK_THROWS_AS(sweep::from_json(text), UsageError);
+    auto text = sweep::to_json(test::small_spec());
+    text.replace(text.find("dense"), 5, "loose");
+    CHECK_THROWS_AS(sweep::from_json(text), UsageError);
+}
+
+TEST_CASE("rates in linear units are multiples of the exact eta*") {
+    auto spec = test::small_spec();
+    spec.eta = {0.5, 2.0};
+    spec.eta_unit = sweep::EtaUnit::linear;
+    const double unit = theory::critical_rate(
+        theory::exact_responses(32, 4, spec.input_dim, spec.train, spec.rates).hidden.back());
+    CHECK(theory::cell_rates(spec, 32, 4) == std::vector<double>{0.5 * unit, 2.0 * unit});
+    spec.train = network::Train::last;
+    CHECK_THROWS_AS(theory::cell_rates(spec, 32, 4), UsageError);
+    spec.eta_unit = sweep::EtaUnit::absolute;
+    CHECK(theory::cell_rates(spec, 32, 4) == spec.eta);
+}
