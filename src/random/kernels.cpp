@@ -5,6 +5,10 @@
 
 #include <Random123/philox.h>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include <bit>
 #include <cmath>
 
@@ -13,28 +17,62 @@ namespace {
 
 constexpr std::uint32_t lanes = 16;
 
-struct Block {
-    std::uint32_t w0, w1, w2, w3;
-};
+// The registers of this instruction set as 64-bit lanes, each of which carries one 32-bit word of one block
+// in its low half. A Philox round is then two widening multiplications, two shifts and two xors: no lane ever
+// crosses another, and what is in the high halves is never read.
+#if defined(__AVX512F__)
+using Lanes = std::uint64_t __attribute__((vector_size(64)));
+inline Lanes multiply_low(Lanes a, Lanes b) {
+    return reinterpret_cast<Lanes>(
+        _mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+}
+#elif defined(__AVX2__)
+using Lanes = std::uint64_t __attribute__((vector_size(32)));
+inline Lanes multiply_low(Lanes a, Lanes b) {
+    return reinterpret_cast<Lanes>(
+        _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+}
+#elif defined(__SSE2__)
+using Lanes = std::uint64_t __attribute__((vector_size(16)));
+inline Lanes multiply_low(Lanes a, Lanes b) {
+    return reinterpret_cast<Lanes>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+}
+#else
+using Lanes = std::uint64_t __attribute__((vector_size(16)));
+inline Lanes multiply_low(Lanes a, Lanes b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+#endif
+constexpr std::uint32_t group = sizeof(Lanes) / sizeof(std::uint64_t);
+using Words = std::uint32_t __attribute__((vector_size(sizeof(Lanes) / 2)));
 
-inline Block philox4x32_10(std::uint64_t index, const std::uint32_t prefix[2], const std::uint32_t key[2]) {
-    auto c0 = static_cast<std::uint32_t>(index);
-    auto c1 = static_cast<std::uint32_t>(index >> 32);
-    auto c2 = prefix[0];
-    auto c3 = prefix[1];
-    auto k0 = key[0];
-    auto k1 = key[1];
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t p0 = std::uint64_t{PHILOX_M4x32_0} * c0;
-        const std::uint64_t p1 = std::uint64_t{PHILOX_M4x32_1} * c2;
-        c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
-        c1 = static_cast<std::uint32_t>(p1);
-        c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
-        c3 = static_cast<std::uint32_t>(p0);
-        k0 += PHILOX_W32_0;
-        k1 += PHILOX_W32_1;
+// Chunk `index` of the stream: word w of block b at out[16 w + b].
+inline void philox4x32_10(std::uint64_t index, const std::uint32_t prefix[2], const std::uint32_t key[2],
+                          std::uint32_t* out) {
+    Lanes lane;
+    for (std::uint32_t i = 0; i < group; ++i) lane[i] = i;
+    for (std::uint32_t first = 0; first < lanes; first += group) {
+        Lanes c0 = lane + (index * lanes + first);
+        Lanes c1 = c0 >> 32;
+        Lanes c2 = Lanes{} + prefix[0];
+        Lanes c3 = Lanes{} + prefix[1];
+        std::uint32_t k0 = key[0];
+        std::uint32_t k1 = key[1];
+#pragma GCC unroll 10
+        for (int round = 0; round < 10; ++round) {
+            const Lanes p0 = multiply_low(c0, Lanes{} + PHILOX_M4x32_0);
+            const Lanes p1 = multiply_low(c2, Lanes{} + PHILOX_M4x32_1);
+            c0 = (p1 >> 32) ^ c1 ^ k0;
+            c1 = p1;
+            c2 = (p0 >> 32) ^ c3 ^ k1;
+            c3 = p0;
+            k0 += PHILOX_W32_0;
+            k1 += PHILOX_W32_1;
+        }
+        const Lanes words[4] = {c0, c1, c2, c3};
+        for (int w = 0; w < 4; ++w) {
+            const Words narrow = __builtin_convertvector(words[w], Words);
+            __builtin_memcpy(out + lanes * w + first, &narrow, sizeof(narrow));
+        }
     }
-    return {c0, c1, c2, c3};
 }
 
 // sqrt(-2 ln u), u = (word/2 + 1/2) 2^-31 in (0, 1]. Logarithm: Cephes logf on a mantissa in [sqrt(1/2),
@@ -87,27 +125,21 @@ inline SinCos box_muller_angle(std::uint32_t word) {
 
 void words(const std::uint32_t key[2], const std::uint32_t prefix[2], std::uint64_t first, std::size_t count,
            std::uint32_t* out) {
-    for (std::size_t chunk = 0; chunk < count; ++chunk, out += 4 * lanes) {
-        for (std::uint32_t lane = 0; lane < lanes; ++lane) {
-            const Block b = philox4x32_10((first + chunk) * lanes + lane, prefix, key);
-            out[lane] = b.w0;
-            out[lanes + lane] = b.w1;
-            out[2 * lanes + lane] = b.w2;
-            out[3 * lanes + lane] = b.w3;
-        }
-    }
+    for (std::size_t chunk = 0; chunk < count; ++chunk, out += 4 * lanes)
+        philox4x32_10(first + chunk, prefix, key, out);
 }
 
 void normals(const std::uint32_t key[2], const std::uint32_t prefix[2], std::uint64_t first,
              std::size_t count, float scale, float* __restrict out) {
     for (std::size_t chunk = 0; chunk < count; ++chunk, out += 4 * lanes) {
+        alignas(64) std::uint32_t w[4 * lanes];
+        philox4x32_10(first + chunk, prefix, key, w);
 #pragma GCC ivdep
         for (std::uint32_t lane = 0; lane < lanes; ++lane) {
-            const Block b = philox4x32_10((first + chunk) * lanes + lane, prefix, key);
-            const float r0 = box_muller_radius(b.w0) * scale;
-            const float r1 = box_muller_radius(b.w2) * scale;
-            const SinCos a0 = box_muller_angle(b.w1);
-            const SinCos a1 = box_muller_angle(b.w3);
+            const float r0 = box_muller_radius(w[lane]) * scale;
+            const float r1 = box_muller_radius(w[2 * lanes + lane]) * scale;
+            const SinCos a0 = box_muller_angle(w[lanes + lane]);
+            const SinCos a1 = box_muller_angle(w[3 * lanes + lane]);
             out[lane] = r0 * a0.cosine;
             out[lanes + lane] = r0 * a0.sine;
             out[2 * lanes + lane] = r1 * a1.cosine;

@@ -1,0 +1,250 @@
+// Times of the kernels and of whole dense networks, on one core. bench/run sets them in ratio to their
+// baselines.
+#include "random/kernels.hpp"
+
+#include "etastar/engine/blas.hpp"
+#include "etastar/engine/dense.hpp"
+#include "etastar/network/network.hpp"
+#include "etastar/random/normal.hpp"
+#include "etastar/random/stream.hpp"
+
+#include <benchmark/benchmark.h>
+#include <cblas.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace etastar;
+
+constexpr std::uint32_t input_dim = 64;
+constexpr std::int64_t width = 1024;
+constexpr std::int64_t depth = 16;
+constexpr std::int64_t rate_count = 16;
+constexpr std::int64_t columns = rate_count + 1; // of the panel: every rate and the linear response
+
+// Values drawn at a time: stays in the second-level cache, and does not.
+constexpr std::int64_t few_values = 1 << 16;
+constexpr std::int64_t many_values = 1 << 22;
+
+random::Stream weight_stream() {
+    return random::Stream({.seed = 1, .width = 1024, .depth = 16, .layer = 2, .role = random::Role::weights});
+}
+
+void count_values(benchmark::State& state, std::size_t values) {
+    state.counters["per_value"] =
+        benchmark::Counter(static_cast<double>(values),
+                           benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+void fill_normal(benchmark::State& state) {
+    std::vector<float> out(static_cast<std::size_t>(state.range(0)));
+    const auto stream = weight_stream();
+    std::uint64_t first = 0;
+    for (auto _ : state) {
+        random::fill_normal(stream, first, out.size(), 0.5f, out.data());
+        benchmark::ClobberMemory();
+        first += out.size();
+    }
+    count_values(state, out.size());
+}
+BENCHMARK(fill_normal)->Arg(few_values)->Arg(many_values);
+
+void fill_words(benchmark::State& state) {
+    std::vector<std::uint32_t> out(static_cast<std::size_t>(state.range(0)));
+    const auto stream = weight_stream();
+    const std::size_t chunks = out.size() / random::chunk_size;
+    std::uint64_t first = 0;
+    for (auto _ : state) {
+        random::fill_words(stream, first, chunks, out.data());
+        benchmark::ClobberMemory();
+        first += chunks;
+    }
+    count_values(state, out.size());
+}
+BENCHMARK(fill_words)->Arg(few_values);
+
+void std_normal_distribution(benchmark::State& state) {
+    std::vector<float> out(static_cast<std::size_t>(state.range(0)));
+    std::mt19937 generator(1);
+    std::normal_distribution<float> normal(0.0f, 0.5f);
+    for (auto _ : state) {
+        for (auto& value : out) value = normal(generator);
+        benchmark::ClobberMemory();
+    }
+    count_values(state, out.size());
+}
+BENCHMARK(std_normal_distribution)->Arg(few_values);
+
+void isa_normals(benchmark::State& state, const random::Kernels* kernels) {
+    std::vector<float> out(few_values);
+    const auto stream = weight_stream();
+    for (auto _ : state) {
+        kernels->normals(stream.key.data(), stream.prefix.data(), 0, out.size() / random::chunk_size, 0.5f,
+                         out.data());
+        benchmark::ClobberMemory();
+    }
+    count_values(state, out.size());
+}
+
+void isa_words(benchmark::State& state, const random::Kernels* kernels) {
+    std::vector<std::uint32_t> out(few_values);
+    const auto stream = weight_stream();
+    for (auto _ : state) {
+        kernels->words(stream.key.data(), stream.prefix.data(), 0, out.size() / random::chunk_size,
+                       out.data());
+        benchmark::ClobberMemory();
+    }
+    count_values(state, out.size());
+}
+
+// The matrices W^2 .. W^L of a network, kept in one buffer, and whole-matrix products with every one of them:
+// the least that any program with explicit matrices has to do. Arguments of a benchmark: n, L, columns of the
+// panel.
+class Matrices {
+public:
+    explicit Matrices(const benchmark::State& state)
+        : n_(static_cast<std::size_t>(state.range(0))),
+          depth_(static_cast<std::uint32_t>(state.range(1))),
+          columns_(static_cast<std::size_t>(state.range(2))),
+          weights_(count() * n_ * n_),
+          in_(n_),
+          out_(n_),
+          panel_(n_ * columns_),
+          product_(n_ * columns_) {
+        draw();
+        const auto stream = random::Stream({.seed = 2, .width = 0, .depth = 0, .layer = 0});
+        random::fill_normal(stream, 0, in_.size(), 1.0f, in_.data());
+        random::fill_normal(stream, 0, panel_.size(), 1.0f, panel_.data());
+    }
+
+    void draw() {
+        const network::Network network({static_cast<std::uint32_t>(n_), depth_, ++seed_}, input_dim);
+        for (std::uint32_t layer = 2; layer <= depth_; ++layer)
+            network.weight_rows(layer, 0, static_cast<std::uint32_t>(n_),
+                                weights_.data() + (layer - 2) * n_ * n_);
+    }
+
+    void gemv() { vector_products(CblasNoTrans); }
+    void gemv_transposed() { vector_products(CblasTrans); }
+
+    void gemm() {
+        const auto n = static_cast<blasint>(n_);
+        const auto k = static_cast<blasint>(columns_);
+        for (std::size_t i = 0; i < count(); ++i)
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, n, 1.0f, matrix(i), n, panel_.data(),
+                        k, 0.0f, product_.data(), k);
+        benchmark::ClobberMemory();
+    }
+
+    std::size_t values() const { return weights_.size(); }
+
+private:
+    std::size_t count() const { return depth_ - 1; }
+    const float* matrix(std::size_t i) const { return weights_.data() + i * n_ * n_; }
+
+    void vector_products(CBLAS_TRANSPOSE transpose) {
+        const auto n = static_cast<blasint>(n_);
+        for (std::size_t i = 0; i < count(); ++i)
+            cblas_sgemv(CblasRowMajor, transpose, n, n, 1.0f, matrix(i), n, in_.data(), 1, 0.0f, out_.data(),
+                        1);
+        benchmark::ClobberMemory();
+    }
+
+    std::size_t n_;
+    std::uint32_t depth_;
+    std::size_t columns_;
+    std::uint64_t seed_ = 0;
+    std::vector<float> weights_, in_, out_, panel_, product_;
+};
+
+void bare_fill(benchmark::State& state) {
+    Matrices matrices(state);
+    for (auto _ : state) matrices.draw();
+    count_values(state, matrices.values());
+}
+
+void bare_gemv(benchmark::State& state) {
+    Matrices matrices(state);
+    for (auto _ : state) matrices.gemv();
+    count_values(state, matrices.values());
+}
+
+void bare_gemv_transposed(benchmark::State& state) {
+    Matrices matrices(state);
+    for (auto _ : state) matrices.gemv_transposed();
+    count_values(state, matrices.values());
+}
+
+void bare_gemm(benchmark::State& state) {
+    Matrices matrices(state);
+    for (auto _ : state) matrices.gemm();
+    count_values(state, matrices.values());
+}
+
+void bare_kernels(benchmark::State& state) {
+    Matrices matrices(state);
+    for (auto _ : state) {
+        matrices.draw();
+        matrices.gemv();
+        matrices.gemv_transposed();
+        matrices.gemm();
+    }
+    count_values(state, matrices.values());
+}
+
+// With two layers there is one matrix, which stays in the last-level cache.
+void shapes(benchmark::internal::Benchmark* bench) {
+    bench->Args({width, 2, columns})->Args({width, depth, columns})->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(bare_fill)->Apply(shapes);
+BENCHMARK(bare_gemv)->Apply(shapes);
+BENCHMARK(bare_gemv_transposed)->Apply(shapes);
+BENCHMARK(bare_gemm)->Apply(shapes);
+BENCHMARK(bare_kernels)->Args({width, depth, columns})->Unit(benchmark::kMillisecond);
+
+// Whole networks, measured at all rates: n, L, number of rates.
+template <class T>
+void dense_network(benchmark::State& state) {
+    network::NetworkId id{static_cast<std::uint32_t>(state.range(0)),
+                          static_cast<std::uint32_t>(state.range(1)), 0};
+    const double centre = std::sqrt(3.0) * std::pow(id.depth, -1.5);
+    std::vector<double> rates;
+    for (std::int64_t k = 0; k < state.range(2); ++k)
+        rates.push_back(
+            centre * std::pow(10.0, 2.0 * static_cast<double>(k) / static_cast<double>(state.range(2)) - 1));
+
+    engine::DenseEngine<T> engine(input_dim, network::Train::all, network::Rates::mup,
+                                  engine::default_weight_budget);
+    engine.run(id, rates); // an engine allocates once and is then used for many networks
+    for (auto _ : state) {
+        ++id.seed;
+        benchmark::DoNotOptimize(engine.run(id, rates));
+    }
+    count_values(state, static_cast<std::size_t>(state.range(0) * state.range(0) * (state.range(1) - 1)));
+}
+BENCHMARK_TEMPLATE(dense_network, float)->Args({width, depth, rate_count})->Unit(benchmark::kMillisecond);
+BENCHMARK_TEMPLATE(dense_network, double)->Args({width, depth, rate_count})->Unit(benchmark::kMillisecond);
+
+} // namespace
+
+int main(int argc, char** argv) {
+    engine::use_one_blas_thread();
+    benchmark::AddCustomContext("blas", engine::blas_version());
+    benchmark::AddCustomContext("blas_core", engine::blas_core());
+    for (const auto* kernels : random::supported_kernels()) {
+        const std::string isa = kernels->isa;
+        benchmark::RegisterBenchmark(("normals/" + isa).c_str(), isa_normals, kernels);
+        benchmark::RegisterBenchmark(("words/" + isa).c_str(), isa_words, kernels);
+    }
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+    benchmark::RunSpecifiedBenchmarks();
+    benchmark::Shutdown();
+    return 0;
+}
