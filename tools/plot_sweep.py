@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -62,6 +63,14 @@ def text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
+def intact(rows: np.ndarray) -> np.ndarray:
+    """Which rows are whole: `check` is the CRC-32 of the bytes before it."""
+    row, end = rows.dtype.itemsize, rows.dtype.fields["check"][1]
+    data = memoryview(rows.tobytes())
+    checks = (zlib.crc32(data[i * row:i * row + end]) for i in range(len(rows)))
+    return np.fromiter(checks, dtype=np.uint32, count=len(rows)) == rows["check"]
+
+
 def read_sweep(path: str) -> tuple[dict, np.ndarray]:
     """The spec and the finished rows."""
     if not os.path.isfile(path):
@@ -74,8 +83,11 @@ def read_sweep(path: str) -> tuple[dict, np.ndarray]:
                 fail(3, f"{path}: filetype is {kind}, expected etastar-sweep")
             if (major := int(np.ravel(file.attrs["format_version"])[0])) > 1:
                 fail(3, f"{path}: format version {major} is newer than 1, the newest this program reads")
-            spec, rows = json.loads(text(file.attrs["spec"])), file["trials"].fields(FIELDS)[:]
-        finished, failed = np.isin(rows["status"], (DONE, NONFINITE)), int((rows["status"] == FAILED).sum())
+            spec, rows = json.loads(text(file.attrs["spec"])), file["trials"][:]
+        whole = intact(rows)
+        rows = rows[FIELDS]
+        finished = whole & np.isin(rows["status"], (DONE, NONFINITE))
+        failed, damaged = int((whole & (rows["status"] == FAILED)).sum()), int((~whole).sum())
         if (spec["train"] not in ("all", "first", "hidden", "last") or spec["rates"] not in ("mup", "global")
                 or not spec["input_dim"] > 0):
             raise ValueError("spec has an unknown train, rates or input_dim")
@@ -83,7 +95,8 @@ def read_sweep(path: str) -> tuple[dict, np.ndarray]:
             raise ValueError("a finished row has a width, depth or eta that is not positive")
     except Exception as error:    # h5py has no common base for what a damaged file raises
         fail(3, f"{path}: damaged or not a sweep: {error}")
-    left = f"{len(rows) - failed - int(finished.sum())} pending and {failed} failed of {len(rows)} rows"
+    pending = len(rows) - int(finished.sum()) - failed - damaged
+    left = f"{pending} pending, {failed} failed and {damaged} damaged of {len(rows)} rows"
     if not finished.any():
         fail(3, f"{path}: no finished rows: {left}")
     if not finished.all():

@@ -74,6 +74,19 @@ std::vector<Cell> cells_of(const TrialTable& table) {
     return cells;
 }
 
+// Rates from an interval of log rates; ends that the samples cannot tell are NaN.
+Interval rates_of(const Interval& logs) {
+    const auto rate = [](double x) { return std::isfinite(x) ? std::exp(x) : std::nan(""); };
+    return {rate(logs.low), rate(logs.high)};
+}
+
+// Why a cell without a usable network has none.
+std::string absence(const Cell& cell) {
+    const auto failed = std::count_if(cell.rows, cell.rows + cell.networks * cell.rates,
+                                      [](const TrialRow& row) { return row.status == Status::failed; });
+    return failed > 0 ? "its networks failed" : "no network has run";
+}
+
 // eta* = (c / mean (1 + f^2) G)^(1/2); z compares the mean of G itself with its exact expectation.
 void fit_linear(const Cell& cell, const sweep::Spec& spec, const FitOptions& options, double threshold,
                 CellFit& fit) {
@@ -97,7 +110,7 @@ void fit_linear(const Cell& cell, const sweep::Spec& spec, const FitOptions& opt
         std::isfinite(exact) && exact > 0)
         fit.exact = exact;
     if (fit.networks == 0) {
-        fit.note = "no network has run";
+        fit.note = absence(cell);
         return;
     }
     const auto log_rate = [threshold](std::span<const double> means) {
@@ -111,13 +124,15 @@ void fit_linear(const Cell& cell, const sweep::Spec& spec, const FitOptions& opt
         return;
     }
     fit.eta_star = std::exp(estimate.value);
-    fit.ci95 = {std::exp(estimate.ci95.low), std::exp(estimate.ci95.high)};
+    fit.ci95 = rates_of(estimate.ci95);
     fit.relative_error = estimate.standard_error;
 
     const auto n = static_cast<double>(fit.networks);
     const double mean = sum / n;
     const double error = std::sqrt((squares / n - mean * mean) / (n - 1));
-    if (fit.exact && fit.networks > 1 && error > 0) fit.z = (mean - exact_response) / error;
+    if (!fit.exact || fit.networks < 2 || !(error > 0)) return;
+    fit.z = (mean - exact_response) / error;
+    fit.log_ratio = Measurement{0.5 * std::log(exact_response / mean), 0.5 * error / mean, n - 1};
 }
 
 // eta* is where the mean of dz^2 over networks crosses the threshold, interpolated in log-log between the
@@ -134,7 +149,7 @@ void fit_finite(const Cell& cell, const FitOptions& options, double threshold, C
     }
     fit.networks = samples.count();
     if (fit.networks == 0) {
-        fit.note = "no network has run";
+        fit.note = absence(cell);
         return;
     }
     std::vector<double> log_rates;
@@ -148,6 +163,7 @@ void fit_finite(const Cell& cell, const FitOptions& options, double threshold, C
     const auto estimate =
         bootstrap(samples, crossing, options.resamples, options.seed, cell.width, cell.depth);
     if (!std::isfinite(estimate.value)) {
+        fit.outside_grid = true;
         fit.note =
             std::isnan(estimate.value) ? "the step leaves the range of floating point next to the threshold"
             : estimate.value < 0 ? fmt::format("already above the threshold at the smallest rate, {:.4g}",
@@ -157,7 +173,7 @@ void fit_finite(const Cell& cell, const FitOptions& options, double threshold, C
         return;
     }
     fit.eta_star = std::exp(estimate.value);
-    fit.ci95 = {std::exp(estimate.ci95.low), std::exp(estimate.ci95.high)};
+    fit.ci95 = rates_of(estimate.ci95);
     fit.relative_error = estimate.standard_error;
     if (std::isinf(estimate.ci95.low) || std::isinf(estimate.ci95.high))
         fit.note = "the interval reaches beyond the grid of rates";
@@ -166,20 +182,12 @@ void fit_finite(const Cell& cell, const FitOptions& options, double threshold, C
 // What a regression explains: log of the measured eta*, of the exact one, or of their ratio.
 enum class Quantity { measured, exact, ratio };
 
-// Cells that enter a regression: an estimate with an error bar.
-std::vector<const CellFit*> usable_cells(const std::vector<CellFit>& cells, Quantity quantity) {
-    std::vector<const CellFit*> usable;
-    for (const auto& cell : cells)
-        if (cell.eta_star && std::isfinite(cell.relative_error)
-            && (cell.exact || quantity == Quantity::measured))
-            usable.push_back(&cell);
-    return usable;
-}
-
-Measurement log_measurement(const CellFit& cell, Quantity quantity) {
-    double value = quantity == Quantity::exact ? *cell.exact : *cell.eta_star;
-    if (quantity == Quantity::ratio) value /= *cell.exact;
-    return {std::log(value), cell.relative_error, static_cast<double>(cell.networks - 1)};
+// A cell's contribution to a regression; absent where it has no value with an error bar.
+std::optional<Measurement> measurement_of(const CellFit& cell, Quantity quantity) {
+    if (quantity == Quantity::ratio) return cell.log_ratio;
+    const auto& rate = quantity == Quantity::exact ? cell.exact : cell.eta_star;
+    if (!rate || !cell.eta_star || !std::isfinite(cell.relative_error)) return std::nullopt;
+    return Measurement{std::log(*rate), cell.relative_error, static_cast<double>(cell.networks - 1)};
 }
 
 PowerLaw fit_law(const std::vector<CellFit>& cells, Quantity quantity) {
@@ -190,13 +198,15 @@ PowerLaw fit_law(const std::vector<CellFit>& cells, Quantity quantity) {
     std::vector<double> log_depth;
     std::set<std::uint32_t> widths;
     std::set<std::uint32_t> depths;
-    for (const auto* cell : usable_cells(cells, quantity)) {
-        measurements.push_back(log_measurement(*cell, quantity));
+    for (const auto& cell : cells) {
+        const auto measurement = measurement_of(cell, quantity);
+        if (!measurement) continue;
+        measurements.push_back(*measurement);
         ones.push_back(1);
-        log_width.push_back(std::log(cell->width));
-        log_depth.push_back(std::log(cell->depth));
-        widths.insert(cell->width);
-        depths.insert(cell->depth);
+        log_width.push_back(std::log(cell.width));
+        log_depth.push_back(std::log(cell.depth));
+        widths.insert(cell.width);
+        depths.insert(cell.depth);
     }
     std::vector<std::vector<double>> predictors{ones};
     if (widths.size() > 1) predictors.push_back(log_width);
@@ -219,18 +229,19 @@ PowerLaw fit_law(const std::vector<CellFit>& cells, Quantity quantity) {
 
 std::vector<LocalSlope> local_slopes(const std::vector<CellFit>& cells) {
     std::vector<LocalSlope> slopes;
-    const auto usable = usable_cells(cells, Quantity::measured);
-    for (std::size_t i = 1; i < usable.size(); ++i) {
-        const auto& a = *usable[i - 1];
-        const auto& b = *usable[i];
-        if (a.width != b.width) continue;
-        const double step = std::log(static_cast<double>(b.depth) / a.depth);
-        const Measurement ends[] = {log_measurement(a, Quantity::measured),
-                                    log_measurement(b, Quantity::measured)};
-        const double weights[] = {-1 / step, 1 / step};
-        LocalSlope slope{a.width, a.depth, b.depth, linear_combination(weights, ends), {}};
-        if (a.exact && b.exact) slope.exact = std::log(*b.exact / *a.exact) / step;
-        slopes.push_back(slope);
+    const CellFit* previous = nullptr;
+    for (const auto& cell : cells) {
+        const auto here = measurement_of(cell, Quantity::measured);
+        if (!here) continue;
+        if (previous != nullptr && previous->width == cell.width) {
+            const double step = std::log(static_cast<double>(cell.depth) / previous->depth);
+            const Measurement ends[] = {*measurement_of(*previous, Quantity::measured), *here};
+            const double weights[] = {-1 / step, 1 / step};
+            LocalSlope slope{cell.width, previous->depth, cell.depth, linear_combination(weights, ends), {}};
+            if (previous->exact && cell.exact) slope.exact = std::log(*cell.exact / *previous->exact) / step;
+            slopes.push_back(slope);
+        }
+        previous = &cell;
     }
     return slopes;
 }
@@ -263,26 +274,22 @@ void warn(const TrialTable& table, const FitOptions& options, FitReport& report)
         report.warnings.push_back(fmt::format("{} networks a cell: fewer than {} make intervals unreliable",
                                               table.spec.seeds, few_networks));
     for (const auto& fit : report.fits) {
-        std::size_t missing = 0;
-        std::size_t thin = 0;
-        for (const auto& cell : fit.cells) {
-            if (!cell.eta_star) ++missing;
-            if (cell.networks < few_networks && table.spec.seeds >= few_networks) ++thin;
-        }
-        const auto* name = fit.criterion == Criterion::linear ? "linear" : "finite";
-        if (missing > 0 && fit.criterion == Criterion::finite)
-            report.warnings.push_back(
-                fmt::format("finite, threshold {:g}: the eta grid does not bracket the threshold in "
-                            "{} of {} cells (see their notes)",
-                            fit.threshold, missing, fit.cells.size()));
-        else if (missing > 0)
-            report.warnings.push_back(
-                fmt::format("linear, threshold {:g}: no estimate in {} of {} cells (see their notes)",
-                            fit.threshold, missing, fit.cells.size()));
-        if (thin > 0)
-            report.warnings.push_back(
-                fmt::format("{}, threshold {:g}: fewer than {} networks behind {} of {} cells", name,
-                            fit.threshold, few_networks, thin, fit.cells.size()));
+        const auto cells = [&](auto condition) {
+            return std::count_if(fit.cells.begin(), fit.cells.end(), condition);
+        };
+        const auto tell = [&](std::ptrdiff_t number, const std::string& what) {
+            if (number > 0)
+                report.warnings.push_back(fmt::format("{}, threshold {:g}: {} in {} of {} cells",
+                                                      sweep::name_of(fit.criterion), fit.threshold, what,
+                                                      number, fit.cells.size()));
+        };
+        tell(cells([](const CellFit& cell) { return cell.outside_grid; }),
+             "the eta grid does not bracket the threshold (see the notes)");
+        tell(cells([](const CellFit& cell) { return !cell.eta_star && !cell.outside_grid; }),
+             "no estimate (see the notes)");
+        if (table.spec.seeds >= few_networks)
+            tell(cells([](const CellFit& cell) { return cell.networks < few_networks; }),
+                 fmt::format("fewer than {} networks", few_networks));
     }
     if (options.layer == theory::Layer::max)
         report.warnings.push_back(

@@ -126,7 +126,7 @@ void print_law(std::string& out, const CriterionFit& fit) {
     };
     line("depth exponent b", fit.law.depth, exact.depth, relative.depth, "{:+.4f}");
     line("width exponent a", fit.law.width, exact.width, relative.width, "{:+.4f}");
-    line("constant C", fit.law.constant, exact.constant, relative.constant, "{:.4f}");
+    line("constant C", fit.law.constant, exact.constant, relative.constant, "{:.4g}");
     if (fit.law.degrees > 0 && fit.law.p_value < 1e-3)
         out += fmt::format(
             "  (not one power law over this range, chi^2 = {:.3g} for {} degrees of freedom: see the local "

@@ -6,11 +6,17 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 namespace etastar::app {
 
 ExitCode fit_command(const Arguments& arguments) {
     const auto options = parse_fit(arguments);
     if (!options) return ExitCode::done;
+    std::error_code error;
+    if (!options->json.empty() && std::filesystem::equivalent(options->json, options->file, error))
+        throw UsageError("json: '" + options->json + "' is the sweep's own file");
     const auto table = io::read_sweep_file(options->file);
     const auto report = analysis::fit(table, options->fit);
     if (options->json != "-") {

@@ -38,6 +38,8 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
     if (command == "plan") return plan_command(arguments, ranks);
     if (command == "fit") return fit_command(arguments);
     if (command == "theory") return theory_command(arguments);
+    if (is_one_of(command, {"--version", "version", "--help", "-h", "help"}) && !arguments.empty())
+        throw UsageError(fmt::format("unexpected argument '{}'; see --help", arguments.front()));
     if (is_one_of(command, {"--version", "version"})) {
         write_document("-", fmt::format("etastar {} ({})\n", version(), git_revision()));
         return ExitCode::done;

@@ -1,12 +1,13 @@
 #include "etastar/app/options.hpp"
 
+#include "etastar/app/commands.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/sweep/list.hpp"
 
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -14,6 +15,9 @@ namespace etastar::app {
 namespace {
 
 namespace po = boost::program_options;
+
+// Name under which Boost keeps what is not an option.
+constexpr const char* operand = "operand";
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
@@ -46,19 +50,22 @@ public:
         visible_.add_options()("help", "print this help and exit");
         po::options_description all;
         all.add(visible_);
-        all.add_options()("operand", po::value<std::vector<std::string>>());
+        all.add_options()(operand, po::value<std::vector<std::string>>());
         po::positional_options_description positional;
-        positional.add("operand", -1);
+        positional.add(operand, -1);
 
         using namespace po::command_line_style;
         const int style = unix_style & ~allow_guessing;
         po::variables_map map;
         try {
-            po::store(
-                po::command_line_parser(arguments).options(all).positional(positional).style(style).run(),
-                map);
+            const auto parsed =
+                po::command_line_parser(arguments).options(all).positional(positional).style(style).run();
+            for (const auto& option : parsed.options)
+                if (option.string_key == operand && option.position_key < 0)
+                    throw UsageError(fmt::format("unrecognised option '--{}'; see --help", operand));
+            po::store(parsed, map);
             if (map.count("help") > 0) {
-                std::fputs(help().c_str(), stdout);
+                write_document("-", help());
                 return false;
             }
             if (map.count("config") > 0) read_config(map["config"].as<std::string>(), configurable, map);
@@ -67,7 +74,7 @@ public:
             throw UsageError(std::string(error.what()) + "; see --help");
         }
         std::vector<std::string> operands;
-        if (map.count("operand") > 0) operands = map["operand"].as<std::vector<std::string>>();
+        if (map.count(operand) > 0) operands = map[operand].as<std::vector<std::string>>();
         if (file_accepted_) {
             if (operands.empty()) throw UsageError("FILE is missing; see --help");
             *file = operands.front();
@@ -195,7 +202,11 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     options.file = file;
     if (!criterion.empty()) options.fit.criteria = {sweep::parse_name<analysis::Criterion>(criterion)};
     if (!thresholds.empty()) options.fit.thresholds.clear();
-    for (const auto& threshold : thresholds) options.fit.thresholds.push_back(parse_threshold(threshold));
+    for (const auto& threshold : thresholds) {
+        const double value = parse_threshold(threshold);
+        auto& list = options.fit.thresholds;
+        if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+    }
     options.fit.layer = sweep::parse_name<theory::Layer>(layer);
     options.fit.resamples = sweep::parse_count("resamples", resamples);
     if (options.fit.resamples < 100 || options.fit.resamples > 10'000'000)

@@ -26,7 +26,7 @@ ExitCode theory_command(const Arguments& arguments) {
         "eta*_lin for train {}, rates {}, layer {}, threshold {:g}: (threshold / E response)^(1/2)\n"
         "{:>10} {:>7} {:>14} {:>14} {:>14} {:>14}\n",
         sweep::name_of(options->train), sweep::name_of(options->rates), sweep::name_of(options->layer),
-        options->threshold, "width", "depth", "exact", "infinite width", "E response", "infinite width");
+        options->threshold, "width", "depth", "exact", "n -> infinity", "E response", "n -> infinity");
     for (const auto width : options->width)
         for (const auto depth : options->depth) {
             const auto exact =
@@ -39,7 +39,7 @@ ExitCode theory_command(const Arguments& arguments) {
             const double rate_limit = theory::critical_rate(response_limit, options->threshold);
             tree["cells"].push_back({{"width", width},
                                      {"depth", depth},
-                                     {"exact", number(rate)},
+                                     {"exact", std::isfinite(response) ? number(rate) : Json(nullptr)},
                                      {"infinite", number(rate_limit)},
                                      {"response", number(response)},
                                      {"response_infinite", number(response_limit)},

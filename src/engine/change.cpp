@@ -10,10 +10,10 @@ namespace {
 // any d.
 constexpr double max_kink = 1e38;
 
-// The power of two next below x, 1 where x has none.
-double power_of_two(double x) {
+// A power of two near the square root of x, 1 where x has none.
+double root_power_of_two(double x) {
     if (!(x > 0) || !std::isfinite(x)) return 1;
-    return std::ldexp(1.0, std::clamp(std::ilogb(x), -1000, 1000));
+    return std::ldexp(1.0, std::ilogb(x) / 2);
 }
 
 } // namespace
@@ -33,8 +33,8 @@ void ChangeColumns::begin_layer(double multiplier, double q, double delta2) {
         const double source = c.gain * multiplier * (q + c.feedback * c.scale * c.sums.overlap);
         // Expected size of dz: any scale within the range of single precision would do.
         const double carried = 2 * (c.scale / width_) * c.scale * c.sums.active2;
-        const double injected = source * std::sqrt(delta2 / width_);
-        const double scale = power_of_two(std::hypot(std::sqrt(carried), injected));
+        const double injected = source * source * (delta2 / width_);
+        const double scale = root_power_of_two(carried + injected);
         // Where nothing is carried, the ratio of two unrelated scales could overflow: 0 times infinity.
         c.carry = c.sums.active2 == 0 ? 0 : c.scale / scale;
         c.inject = source / scale;
@@ -53,17 +53,17 @@ void ChangeColumns::end_layer() {
     }
 }
 
-double ChangeColumns::active2(std::size_t k) const {
-    const auto& c = columns_[k];
-    return c.scale * c.sums.active2 * c.scale;
+std::vector<StepOutcome> ChangeColumns::outcomes(double output, double multiplier, double q) const {
+    std::vector<StepOutcome> steps;
+    steps.reserve(columns_.size() - 1);
+    for (std::size_t k = 1; k < columns_.size(); ++k) {
+        const auto& c = columns_[k];
+        // df = v . dh + dv . (h + dh) with dv = g m h.
+        const double hidden = c.scale * c.sums.projection;
+        const double readout = c.gain * multiplier * (q + c.scale * c.sums.overlap);
+        steps.push_back({output + hidden + readout, c.last, c.max, mean(k)});
+    }
+    return steps;
 }
-
-double ChangeColumns::overlap(std::size_t k) const { return columns_[k].scale * columns_[k].sums.overlap; }
-
-double ChangeColumns::projection(std::size_t k) const {
-    return columns_[k].scale * columns_[k].sums.projection;
-}
-
-double ChangeColumns::mean(std::size_t k) const { return columns_[k].total / static_cast<double>(layers_); }
 
 } // namespace etastar::engine

@@ -223,7 +223,9 @@ NetworkOutcome DenseEngine<T>::run(const network::NetworkId& id, std::span<const
 
     outcome.response.assign(id.depth, 0.0);
     double theta = multiplier.last * q_[id.depth];
-    if (hidden_layers_change) {
+    if (!hidden_layers_change) {
+        columns.end_layer();
+    } else {
         std::vector<T> panel(n * k_count);      // mantissas of dh^{l-1}, a row per neuron
         std::vector<T> next_panel(n * k_count); // and of dh^l
         std::vector<T> product(block_rows * k_count);
@@ -253,12 +255,7 @@ NetworkOutcome DenseEngine<T>::run(const network::NetworkId& id, std::span<const
     }
     outcome.response_output = theta * theta;
 
-    for (std::size_t k = 1; k < k_count; ++k) {
-        const double readout_change = columns.gain(k) * multiplier.last * (q_[id.depth] + columns.overlap(k));
-        const double output_after = output_ + columns.projection(k) + readout_change;
-        outcome.steps.push_back(
-            {output_after, columns.last(k), columns.max(k), hidden_layers_change ? columns.mean(k) : 0.0});
-    }
+    outcome.steps = columns.outcomes(output_, multiplier.last, q_[id.depth]);
     return outcome;
 }
 

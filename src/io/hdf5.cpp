@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
+#include <string_view>
 
 namespace etastar::io::hdf5 {
 
 QuietErrors::QuietErrors() {
+    // At exit HDF5 would try again to flush a file that it could not write, and crash.
+    static std::once_flag once;
+    std::call_once(once, [] { H5dont_atexit(); });
     H5Eget_auto2(H5E_DEFAULT, &printer_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
@@ -21,7 +26,14 @@ std::string last_error() {
         return 0;
     };
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &text);
-    std::replace(text.begin(), text.end(), '\n', ' ');
+    // HDF5 buries the cause of a failed read or write in a list of addresses.
+    constexpr std::string_view marker = "error message = '";
+    if (const auto at = text.find(marker); at != std::string::npos) {
+        const auto begin = at + marker.size();
+        text = text.substr(begin, text.find('\'', begin) - begin);
+    }
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, ' ');
     return text.empty() ? "unknown HDF5 error" : text;
 }
 

@@ -37,24 +37,21 @@ constexpr std::size_t rows_per_write = 1 << 15;
 class Builder {
 public:
     Builder(const fs::path& path, const fs::path& temporary) : path_(path) {
-        file_ =
-            checked(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, hdf5::unlocked_access().get()),
-                    H5Fclose, "create it");
+        file_ = owned(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, hdf5::unlocked_access().get()),
+                      H5Fclose);
     }
 
     hid_t root() const { return file_.get(); }
 
     Handle group(const char* name) {
-        return checked(H5Gcreate2(file_.get(), name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose, name);
+        return owned(H5Gcreate2(file_.get(), name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
     }
 
     void attribute(hid_t owner, const char* name, hid_t type, const std::vector<hsize_t>& shape,
                    const void* value) {
-        const Handle space =
-            shape.empty() ? checked(H5Screate(H5S_SCALAR), H5Sclose, name) : simple(shape, name);
-        Handle attr =
-            checked(H5Acreate2(owner, name, type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, name);
-        require(H5Awrite(attr.get(), type, value) >= 0 && attr.close(), name);
+        const Handle space = shape.empty() ? owned(H5Screate(H5S_SCALAR), H5Sclose) : simple(shape);
+        Handle attr = owned(H5Acreate2(owner, name, type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+        require(H5Awrite(attr.get(), type, value) >= 0 && attr.close());
     }
 
     void attribute(hid_t owner, const char* name, const std::string& value) {
@@ -64,48 +61,46 @@ public:
 
     template <class T>
     void axis(hid_t group, const char* name, hid_t type, const std::vector<T>& values,
-              const char* unit = nullptr) {
+              const std::string& unit = {}) {
         Handle data = dataset(group, name, type, {values.size()});
-        require(H5Dwrite(data.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0, name);
-        if (unit != nullptr) attribute(data.get(), "unit", unit);
-        require(data.close(), name);
+        require(H5Dwrite(data.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0);
+        if (!unit.empty()) attribute(data.get(), "unit", unit);
+        require(data.close());
     }
 
     // A contiguous dataset with its space allocated now, no fill written; returns its offset in the file.
     std::uint64_t reserve(hid_t group, const char* name, hid_t type, const std::vector<hsize_t>& shape) {
         Handle data = dataset(group, name, type, shape);
         const haddr_t offset = H5Dget_offset(data.get());
-        require(offset != HADDR_UNDEF && data.close(), name);
+        require(offset != HADDR_UNDEF && data.close());
         return offset;
     }
 
-    void close() { require(file_.close(), "write it"); }
+    void close() { require(file_.close()); }
 
 private:
-    Handle simple(const std::vector<hsize_t>& shape, const char* what) {
-        return checked(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose,
-                       what);
+    Handle simple(const std::vector<hsize_t>& shape) {
+        return owned(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
     }
 
     Handle dataset(hid_t group, const char* name, hid_t type, const std::vector<hsize_t>& shape) {
-        const Handle space = simple(shape, name);
-        const Handle layout = checked(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, name);
+        const Handle space = simple(shape);
+        const Handle layout = owned(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
         require(H5Pset_layout(layout.get(), H5D_CONTIGUOUS) >= 0
-                    && H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY) >= 0
-                    && H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER) >= 0
-                    && H5Pset_obj_track_times(layout.get(), false) >= 0,
-                name);
-        return checked(H5Dcreate2(group, name, type, space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT),
-                       H5Dclose, name);
+                && H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY) >= 0
+                && H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER) >= 0
+                && H5Pset_obj_track_times(layout.get(), false) >= 0);
+        return owned(H5Dcreate2(group, name, type, space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT),
+                     H5Dclose);
     }
 
-    Handle checked(hid_t id, Handle::Closer closer, const char* what) {
-        require(id >= 0, what);
+    Handle owned(hid_t id, Handle::Closer closer) {
+        require(id >= 0);
         return Handle(id, closer);
     }
 
-    void require(bool success, const char* what) {
-        if (!success) hdf5::fail(path_, what);
+    void require(bool success) {
+        if (!success) hdf5::fail(path_, "create it");
     }
 
     fs::path path_;
@@ -191,13 +186,17 @@ std::uint64_t file_bytes(const Spec& spec) {
            + (spec.profile ? spec.networks() * spec.depth.back() * sizeof(double) : 0);
 }
 
-SweepFile SweepFile::create(const fs::path& path, const Spec& spec, const Provenance& provenance,
+SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Provenance& provenance,
                             bool overwrite) {
     const hdf5::QuietErrors quiet;
     std::error_code error;
-    if (!overwrite && fs::exists(fs::symlink_status(path, error)))
-        throw FileError(fmt::format("{}: exists already; --overwrite replaces it", path.string()));
-    if (fs::is_directory(path, error)) throw FileError(fmt::format("{}: is a directory", path.string()));
+    const auto status = fs::status(name, error);
+    if (fs::exists(status) && !fs::is_regular_file(status))
+        throw FileError(fmt::format("{}: exists and is not a regular file", name.string()));
+    if (fs::exists(fs::symlink_status(name, error)) && !overwrite)
+        throw FileError(fmt::format("{}: exists already; --overwrite replaces it", name.string()));
+    // Through a symbolic link, the file it points to is replaced, not the link.
+    const auto path = fs::exists(status) ? fs::canonical(name) : name;
 
     TemporaryFile temporary(path);
     // Opened first for errno's sake: HDF5 tells less about a missing folder or a full disk.
@@ -211,7 +210,7 @@ SweepFile SweepFile::create(const fs::path& path, const Spec& spec, const Proven
     builder.attribute(builder.root(), "filetype", file_type);
     builder.attribute(builder.root(), "format_version", H5T_STD_U32LE, {2}, version);
     builder.attribute(builder.root(), "spec", to_json(spec));
-    builder.attribute(builder.root(), "spec_hash", hash(spec));
+    builder.attribute(builder.root(), "spec_hash", sweep::hash(to_json(spec)));
     builder.attribute(builder.root(), "complete", H5T_STD_U8LE, {}, &complete);
     build_provenance(builder, provenance);
     {
@@ -220,8 +219,7 @@ SweepFile SweepFile::create(const fs::path& path, const Spec& spec, const Proven
         for (std::uint64_t i = 0; i < spec.seeds; ++i) seeds[i] = spec.first_seed + i;
         builder.axis(axes.get(), "width", H5T_STD_U32LE, spec.width);
         builder.axis(axes.get(), "depth", H5T_STD_U32LE, spec.depth);
-        builder.axis(axes.get(), "eta", H5T_IEEE_F64LE, spec.eta,
-                     std::string(name_of(spec.eta_unit)).c_str());
+        builder.axis(axes.get(), "eta", H5T_IEEE_F64LE, spec.eta, std::string(name_of(spec.eta_unit)));
         builder.axis(axes.get(), "seed", H5T_STD_U64LE, seeds);
     }
     file.trials_offset_ = builder.reserve(builder.root(), "trials", trial_type().get(), {spec.rows()});
@@ -291,7 +289,8 @@ void SweepFile::mark_complete() {
     const auto require = [this](bool success) {
         if (!success) hdf5::fail(path_, "mark it complete");
     };
-    Handle file(H5Fopen(path_.c_str(), H5F_ACC_RDWR, hdf5::unlocked_access().get()), H5Fclose);
+    const auto access = hdf5::unlocked_access();
+    Handle file(H5Fopen(path_.c_str(), H5F_ACC_RDWR, access.get()), H5Fclose);
     require(bool(file));
     const auto set = [&](const char* object, const char* name, hid_t type, const void* value) {
         // HDF5 1.10.8 cannot write to what H5Aopen_by_name opens; with the object held open it can.
@@ -318,7 +317,9 @@ public:
         const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
         if (descriptor < 0) fail_errno(path, "open it");
         ::close(descriptor);
-        file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, hdf5::unlocked_access().get()), H5Fclose);
+        // Outlives the call: closing it would clear the error of a failed open.
+        const auto access = hdf5::unlocked_access();
+        file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
         if (!file_)
             throw FileError(
                 fmt::format("{}: is not a readable HDF5 file ({})", path.string(), hdf5::last_error()));
@@ -351,12 +352,16 @@ public:
     std::vector<TrialRow> trials(std::uint64_t expected) {
         const Handle data(H5Dopen2(file_.get(), "trials", H5P_DEFAULT), H5Dclose);
         if (!data) hdf5::fail(path_, "open its trials");
+        const Handle type(H5Dget_type(data.get()), H5Tclose);
+        const Handle expected_type = trial_type();
+        if (!type || H5Tequal(type.get(), expected_type.get()) <= 0)
+            damaged("its trials have other fields than format 1");
         const Handle space(H5Dget_space(data.get()), H5Sclose);
         const auto count = H5Sget_simple_extent_npoints(space.get());
         if (H5Sget_simple_extent_ndims(space.get()) != 1 || count != static_cast<hssize_t>(expected))
             damaged(fmt::format("it has {} trials where its spec has {}", count, expected));
         std::vector<TrialRow> rows(expected);
-        if (H5Dread(data.get(), trial_type().get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()) < 0)
+        if (H5Dread(data.get(), expected_type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()) < 0)
             hdf5::fail(path_, "read its trials");
         return rows;
     }
@@ -389,13 +394,16 @@ analysis::TrialTable read_sweep_file(const fs::path& path) {
     if (version[0] > format_major)
         throw FileError(fmt::format("{}: has format {}.{}; this program reads up to {}.x", path.string(),
                                     version[0], version[1], format_major));
+    const auto spec = reader.text("spec");
+    if (sweep::hash(spec) != reader.text("spec_hash")) reader.damaged("spec and spec_hash disagree");
     analysis::TrialTable table;
     try {
-        table.spec = sweep::from_json(reader.text("spec"));
+        table.spec = sweep::from_json(spec);
+        for (const auto width : table.spec.width)
+            for (const auto depth : table.spec.depth) theory::cell_rates(table.spec, width, depth);
     } catch (const UsageError& error) {
         reader.damaged(error.what());
     }
-    if (hash(table.spec) != reader.text("spec_hash")) reader.damaged("spec and spec_hash disagree");
     table.complete = reader.integers("complete", 1)[0] != 0;
     table.rows = reader.trials(table.spec.rows());
     for_each_row(table.spec, [&](std::uint64_t i, std::uint32_t width, std::uint32_t depth,

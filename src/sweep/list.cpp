@@ -71,7 +71,8 @@ std::vector<double> parse_range(std::string_view option, std::string_view item, 
         const auto count = parse_points(option, item, step.substr(3));
         for (std::size_t i = 0; i < count; ++i) {
             const double t = static_cast<double>(i) / static_cast<double>(count - 1);
-            points.push_back(logarithmic ? first * std::pow(last / first, t) : first + (last - first) * t);
+            points.push_back(logarithmic ? std::pow(first, 1 - t) * std::pow(last, t)
+                                         : first + (last - first) * t);
         }
         points.front() = first;
         points.back() = last;

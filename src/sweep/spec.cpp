@@ -97,9 +97,9 @@ Spec from_json(const std::string& text) {
     }
 }
 
-std::string hash(const Spec& spec) {
+std::string hash(const std::string& json) {
     static const boost::uuids::name_generator_sha1 generator(boost::uuids::ns::url());
-    return to_string(generator(to_json(spec)));
+    return to_string(generator(json));
 }
 
 std::vector<std::string> differences(const Spec& here, const Spec& there) {

@@ -36,7 +36,7 @@ TEST_CASE("overflow is not hidden") {
 }
 
 TEST_CASE("column scales are powers of two near the size of the change") {
-    const double gains[] = {1e-200, -3.0, 1e150};
+    const double gains[] = {1e-150, -3.0, 1e150};
     ChangeColumns columns(gains, 4);
     columns.begin_layer(2.0, 8.0, 1.0);
     for (std::size_t k = 0; k < columns.count(); ++k) {
@@ -48,7 +48,7 @@ TEST_CASE("column scales are powers of two near the size of the change") {
     }
     columns.end_layer();
     CHECK(columns.last(0) == Catch::Approx(16.0 * 16));
-    CHECK(columns.last(1) == 0); // (1.6e-199)^2 underflows
+    CHECK(columns.last(1) == Catch::Approx(std::pow(1.6e-149, 2)).margin(0));
     CHECK(columns.last(2) == Catch::Approx(std::pow(3.0 * 16, 2)));
     CHECK(columns.last(3) == Catch::Approx(std::pow(1.6e151, 2)));
     CHECK_FALSE(columns.silent());

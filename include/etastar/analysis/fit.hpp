@@ -29,8 +29,11 @@ struct CellFit {
     std::uint64_t networks = 0; // behind the estimate
     std::optional<double> eta_star;
     Interval ci95;
+    bool outside_grid = false; // no value because the rates do not bracket the threshold
     double relative_error = 0; // standard error of log eta*
     std::optional<double> exact;
+    std::optional<Measurement>
+        log_ratio;           // log of (c / mean G)^(1/2) against exact: the test of theory, without f^2
     std::optional<double> z; // of the mean response against its exact expectation
     std::string note;
 };
@@ -62,7 +65,7 @@ struct CriterionFit {
     std::vector<CellFit> cells;
     PowerLaw law;
     std::optional<PowerLaw> exact;    // the same regression, with the same weights, on the exact values
-    std::optional<PowerLaw> relative; // and on the ratio measured/exact: 1 n^0 L^0 where theory holds
+    std::optional<PowerLaw> relative; // and on log_ratio: 1 n^0 L^0 where theory holds
     std::vector<LocalSlope> slopes;
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "etastar/engine/engine.hpp"
+
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -50,23 +52,21 @@ public:
         double projection = 0; // sum p_i e'_i, p a vector of the engine's choice
     };
     Sums& sums(std::size_t k) { return columns_[k].sums; }
+    const Sums& sums(std::size_t k) const { return columns_[k].sums; }
 
     void end_layer();
 
     // True while no layer has injected anything: every column is zero.
     bool silent() const { return silent_; }
 
-    // Of the last finished layer, in natural units.
-    double active2(std::size_t k) const;    // ||dh||^2
-    double overlap(std::size_t k) const;    // h . dh
-    double projection(std::size_t k) const; // p . dh
-
     // Over the finished layers: ||dz^l||^2 / n at the last, largest, mean. Column 0: G_l.
     double last(std::size_t k) const { return columns_[k].last; }
     double max(std::size_t k) const { return columns_[k].max; }
-    double mean(std::size_t k) const;
+    double mean(std::size_t k) const { return columns_[k].total / static_cast<double>(layers_); }
 
-    double gain(std::size_t k) const { return columns_[k].gain; }
+    // The steps' outcomes after the last layer, if its projections are on the read-out v. output: f.
+    // multiplier: the read-out's. q: ||h^L||^2.
+    std::vector<StepOutcome> outcomes(double output, double multiplier, double q) const;
 
 private:
     struct Column {
@@ -89,12 +89,13 @@ private:
 };
 
 // Mantissa of relu(z + dz) - relu(z) for dz = scale d and kink = 1/scale, without cancellation at small
-// scale.
+// scale: max(d, -z kink) for an active neuron, max(d + z kink, 0) for an inactive one.
 template <class T>
 inline T relu_change(T z, T d, T kink) {
-    const T distance = z * kink;
-    const T floor = z > T{0} ? -distance : T{0};
-    const T shifted = z > T{0} ? d : d + distance;
+    const T active = z > T{0} ? z : T{0};
+    const T inactive = z > T{0} ? T{0} : z;
+    const T floor = -(active * kink);
+    const T shifted = d + inactive * kink;
     return shifted < floor ? floor : shifted;
 }
 

@@ -43,7 +43,7 @@ std::uint64_t file_bytes(const sweep::Spec& spec);
 // All members throw FileError naming the file and the cause.
 class SweepFile {
 public:
-    // Refuses an existing file unless `overwrite`.
+    // Refuses an existing file unless `overwrite`, and always what is not a regular file.
     static SweepFile create(const std::filesystem::path& path, const sweep::Spec& spec,
                             const Provenance& provenance, bool overwrite);
 

@@ -12,6 +12,9 @@ enum class Role : std::uint32_t {
     target = 1,   // sign of the target y
     weights = 2,  // rows of a weight matrix W^l
     readout = 3,  // read-out vector v
+    forward = 4,  // implicit engine: W^l h,
+    backward = 5, // (W^l)^T delta,
+    change = 7,   // and W^l dh
     resample = 6, // bootstrap resampling of networks
 };
 

@@ -50,8 +50,8 @@ void validate(const Spec& spec);
 std::string to_json(const Spec& spec);
 Spec from_json(const std::string& text);
 
-// Name-based UUID (RFC 4122, version 5) of the JSON line.
-std::string hash(const Spec& spec);
+// Name-based UUID (RFC 4122, version 5, URL namespace) of a spec's JSON line.
+std::string hash(const std::string& json);
 
 // "width: 64 here, 128 there", one entry per field that differs.
 std::vector<std::string> differences(const Spec& here, const Spec& there);

@@ -1,0 +1,218 @@
+"""What the tests of the program have in common: running it, reading its files, and theory worked out apart from it."""
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import unittest
+import uuid
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ["ETASTAR_BINARY"]).resolve()
+LAUNCHER = shlex.split(os.environ.get("MPIEXEC", "mpirun --oversubscribe"))
+PENDING, DONE, NONFINITE, FAILED = range(4)
+ROW_BYTES = 128
+TINY = ["--width", "8,16", "--depth", "1,3", "--seeds", "3", "--eta", "0.1,1,10"]
+
+
+def environment():
+    env = dict(os.environ)
+    if os.geteuid() == 0:
+        env.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+        env.setdefault("OMPI_MCA_pml", "ob1")
+        env.setdefault("OMPI_MCA_btl", "self,vader")
+    return env
+
+
+def run(command, folder, timeout=60, env=None, **options):
+    """A finished process; bytes that are not UTF-8 are shown as escapes."""
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
+               "errors": "backslashreplace", "timeout": timeout, "env": env or environment(), **options}
+    return subprocess.run([os.fspath(word) for word in command], cwd=folder, **options)
+
+
+def together(function, items):
+    """function(*item) of every item, two at a time: most of a small run is waiting."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda item: function(*item), items))
+
+
+def own_lines(result):
+    """The program's lines on standard error, without the launcher's."""
+    return [line for line in result.stderr.splitlines() if line.startswith("etastar:")]
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own, in which the program runs."""
+
+    maxDiff = 2000
+
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="etastar-test-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    @classmethod
+    def shared_sweep(cls, *words, name="sweep.h5"):
+        """A sweep file for every test of the class; tests change copies only."""
+        folder = Path(tempfile.mkdtemp(prefix="etastar-test-"))
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        result = run([BINARY, "sweep", "--output", name, *words], folder)
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+        return folder / name
+
+    def copy(self, path, name="copy.h5"):
+        return Path(shutil.copy(path, self.dir / name))
+
+    def etastar(self, *words, ranks=0, **options):
+        launcher = [*LAUNCHER, "-n", str(ranks)] if ranks else []
+        return run([*launcher, BINARY, *words], self.dir, **options)
+
+    def succeed(self, *words, **options):
+        result = self.etastar(*words, **options)
+        self.assertEqual(result.returncode, 0, f"{words}: {result.stderr}{result.stdout}")
+        self.assertEqual(own_lines(result), [], words)
+        return result.stdout
+
+    def refuse(self, code, *words, says=(), **options):
+        """The run ends with this code, one line on standard error and nothing on standard output."""
+        result = self.etastar(*words, **options)
+        self.assert_refused(result, code, says, words)
+        return result
+
+    def assert_refused(self, result, code, says=(), context=""):
+        self.assertEqual(result.returncode, code, f"{context}: {result.stderr}{result.stdout}")
+        self.assert_one_line(result, says, context)
+        self.assertEqual(result.stdout, "", context)
+
+    def assert_one_line(self, result, says, context=""):
+        lines = result.stderr.splitlines()
+        self.assertEqual(len(lines), 1, f"{context}: {result.stderr!r}")
+        self.assertRegex(lines[0], "^etastar: .", context)
+        for word in says:
+            self.assertIn(word, lines[0], context)
+
+    def sweep(self, *words, name="sweep.h5", **options):
+        path = self.dir / name
+        self.succeed("sweep", "--output", name, *words, **options)
+        return path
+
+    def fit(self, path, *words):
+        return json.loads(self.succeed("fit", path, "--json", "-", *words))
+
+    def names(self):
+        return sorted(os.listdir(self.dir))
+
+
+def trials(path):
+    with h5py.File(path, "r") as file:
+        return file["trials"][:]
+
+
+def raw_rows(path):
+    """The bytes of every row of /trials as they stand in the file."""
+    with h5py.File(path, "r") as file:
+        start, count = file["trials"].id.get_offset(), len(file["trials"])
+    data = Path(path).read_bytes()[start:start + count * ROW_BYTES]
+    return [data[i:i + ROW_BYTES] for i in range(0, len(data), ROW_BYTES)]
+
+
+def attributes(path):
+    with h5py.File(path, "r") as file:
+        return dict(file.attrs)
+
+
+def flip_byte(path, row, byte):
+    """Damages one byte of one row of /trials."""
+    with h5py.File(path, "r") as file:
+        position = file["trials"].id.get_offset() + row * ROW_BYTES + byte
+    with open(path, "r+b") as file:
+        file.seek(position)
+        old = file.read(1)[0]
+        file.seek(position)
+        file.write(bytes([old ^ 0x10]))
+
+
+def exact_responses(n, depth, input_dim=64, train="all", rates="mup"):
+    """E G_l for l = 1..depth and E Theta^2: the recursion of second moments of the masked matrix B^l."""
+    first = {"mup": n / input_dim, "global": 1.0}[rates] if train in ("all", "first") else 0.0
+    w = 1.0 if train in ("all", "hidden") else 0.0
+    readout = {"mup": 1 / n, "global": 1.0}[rates] if train in ("all", "last") else 0.0
+    c1, s, half, pairs = input_dim * first, 2 / n, n / 2, n * (n - 1) / 4
+    p = half + pairs
+    tr_tr, tr_sq, q_tr, quad, q_q = c1**2 * p, c1**2 * half, c1 * (n + n * (n - 1) / 2), c1 * n, 6 * n + n * (n - 1)
+    responses = [c1**2 / (2 * n**2)]
+    for _ in range(depth - 1):
+        ii = s**2 * (tr_tr + 2 * tr_sq) + 2 * s * w * q_tr + w**2 * q_q
+        ij = s**2 * tr_tr + 2 * s * w * q_tr + w**2 * q_q
+        z_ii = s**2 * (q_tr + 2 * quad) + s * w * q_q
+        z_jj = s**2 * q_tr + s * w * q_q
+        responses.append((n * ii + n * (n - 1) * s**2 * tr_sq) / (2 * n**3))
+        tr_tr, tr_sq = half * ii + pairs * ij, half * ii + pairs * s**2 * tr_sq
+        q_tr, quad = half * z_ii + pairs * z_jj, half * z_ii + pairs * s**2 * quad
+        q_q = (1.5 * n + pairs) * s**2 * q_q
+    # Theta = v^T B v + m q with v ~ N(0, 1/n^2) independent of B and q.
+    output = (tr_tr + 2 * tr_sq) / n**4 + 2 * readout * q_tr / n**2 + readout**2 * q_q
+    return np.array(responses), output
+
+
+def exact_response(layer, *arguments):
+    """E G of one of the layers last, mean and output."""
+    hidden, output = exact_responses(*arguments)
+    return {"last": hidden[-1], "mean": hidden.mean(), "output": output}[layer]
+
+
+STATUS = h5py.enum_dtype({"pending": 0, "done": 1, "nonfinite": 2, "failed": 3}, basetype="u1")
+MEASURED = ["target", "output", "output_after", "loss", "loss_after", "dz2_last", "dz2_max", "dz2_mean",
+            "response_last", "response_max", "response_mean", "response_output"]
+FIELDS = [("width", "<u4", 0), ("depth", "<u4", 4), ("seed", "<u8", 8), ("eta", "<f8", 16),
+          *((name, "<f8", 24 + 8 * i) for i, name in enumerate(MEASURED)), ("status", STATUS, 120),
+          ("check", "<u4", 124)]
+ROW = np.dtype({"names": [f[0] for f in FIELDS], "formats": [f[1] for f in FIELDS], "offsets": [f[2] for f in FIELDS],
+                "itemsize": ROW_BYTES})
+
+
+def make_spec(width, depth, eta, seeds, **changes):
+    spec = {"width": list(width), "depth": list(depth), "eta": [float(x) for x in eta], "eta_unit": "absolute",
+            "seeds": seeds, "first_seed": 0, "engine": "dense", "input_dim": 64, "precision": "single", "train": "all",
+            "rates": "mup", "profile": False}
+    return {**spec, **changes}
+
+
+def make_rows(spec):
+    """The rows of a spec in canonical order, all done, with every measurement 0."""
+    grid = [(n, depth, seed, eta) for n in spec["width"] for depth in spec["depth"]
+            for seed in range(spec["first_seed"], spec["first_seed"] + spec["seeds"]) for eta in spec["eta"]]
+    rows = np.zeros(len(grid), ROW)
+    for name, column in zip(("width", "depth", "seed", "eta"), zip(*grid)):
+        rows[name] = column
+    rows["status"] = DONE
+    return rows
+
+
+def write_file(path, spec, rows, filetype="etastar-sweep", version=(1, 0), seal=True):
+    """A sweep file of given rows, written without the program."""
+    if seal:
+        bytes_of = rows.view(np.uint8).reshape(len(rows), ROW_BYTES)
+        rows["check"] = [zlib.crc32(row[:124].tobytes()) for row in bytes_of]
+    text = json.dumps(spec, separators=(",", ":"))
+    with h5py.File(path, "w") as file:
+        file.attrs["filetype"] = filetype
+        file.attrs["format_version"] = np.array(version, "<u4")
+        file.attrs["spec"] = text
+        file.attrs["spec_hash"] = str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+        file.attrs["complete"] = np.uint8(1)
+        file.create_group("provenance")
+        axes = file.create_group("axes")
+        for name, kind in (("width", "<u4"), ("depth", "<u4"), ("eta", "<f8")):
+            axes[name] = np.array(spec[name], kind)
+        axes["eta"].attrs["unit"] = spec["eta_unit"]
+        axes["seed"] = np.arange(spec["first_seed"], spec["first_seed"] + spec["seeds"], dtype="<u8")
+        file["trials"] = rows

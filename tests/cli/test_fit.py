@@ -1,0 +1,487 @@
+"""etastar fit and etastar theory."""
+import json
+import unittest
+
+import h5py
+import numpy as np
+
+from support import (Case, FAILED, NONFINITE, PENDING, TINY, exact_response, exact_responses, flip_byte,
+                     make_rows, make_spec, trials, write_file)
+
+LAYERS = ["last", "max", "mean", "output"]
+NUMBER = (int, float)
+NONE = type(None)
+FIT_KEYS = {"criterion": str, "threshold": NUMBER, "layer": str, "constant": (dict, NONE), "exponents": dict,
+            "cells": list}
+CELL_KEYS = {"width": int, "depth": int, "networks": int, "eta_star": (*NUMBER, NONE), "ci95": (list, NONE),
+             "exact": (*NUMBER, NONE), "z": (*NUMBER, NONE)}
+
+
+def cells_of(rows):
+    """(width, depth), networks x rates, in the order of the file."""
+    keys = list(dict.fromkeys((int(r["width"]), int(r["depth"])) for r in rows))
+    for width, depth in keys:
+        part = rows[(rows["width"] == width) & (rows["depth"] == depth)]
+        yield width, depth, part.reshape(len(set(part["seed"])), -1)
+
+
+def power_law(width, depth, threshold=1.0):
+    return 0.7 * width**0.25 * depth**-1.2 * threshold**0.5
+
+
+def power_law_file(path, networks=40, width=(128, 256, 512), depth=(2, 4, 8), **changes):
+    """Networks whose E dz^2 is (eta / power_law)^2 at every rate, times noise of mean 1 per network."""
+    spec = make_spec(width, depth, np.geomspace(0.01, 10, 13).round(6), networks, **changes)
+    rows = make_rows(spec)
+    rng = np.random.default_rng(20230512)
+    noise = np.repeat(rng.lognormal(-0.5 * 0.3**2, 0.3, len(rows) // len(spec["eta"])), len(spec["eta"]))
+    response = noise / power_law(rows["width"].astype(float), rows["depth"].astype(float)) ** 2
+    for layer in ("last", "max", "mean"):
+        rows[f"response_{layer}"] = response
+        rows[f"dz2_{layer}"] = rows["eta"] ** 2 * response
+    rows["target"] = 1
+    write_file(path, spec, rows)
+    return spec, rows
+
+
+class Report(Case):
+    """The fit of a real sweep against the same worked out from its rows."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.path = cls.shared_sweep("--width", "64,128", "--depth", "2,4", "--seeds", "30", "--eta", "0.2:5:log24")
+        cls.rows = trials(cls.path)
+
+    def test_schema(self):
+        report = self.fit(self.path)
+        self.assertEqual([(f["criterion"], f["threshold"], f["layer"]) for f in report["fits"]],
+                         [("linear", 1, "last"), ("finite", 1, "last")])
+        for fit in report["fits"]:
+            for key, kind in FIT_KEYS.items():
+                self.assertIsInstance(fit[key], kind, key)
+            self.assertEqual(set(fit["exponents"]), {"width", "depth"})
+            for estimate in (fit["constant"], *fit["exponents"].values()):
+                low, high = estimate["ci95"]
+                self.assertTrue(low < estimate["value"] < high)
+            self.assertEqual([(c["width"], c["depth"]) for c in fit["cells"]], [(64, 2), (64, 4), (128, 2), (128, 4)])
+            for cell in fit["cells"]:
+                for key, kind in CELL_KEYS.items():
+                    self.assertIsInstance(cell[key], kind, key)
+                self.assertEqual(cell["networks"], 30)
+                low, high = cell["ci95"]
+                self.assertTrue(low < cell["eta_star"] < high)
+                self.assertNotIn("note", cell)
+                if fit["criterion"] == "finite":
+                    self.assertEqual((cell["exact"], cell["z"]), (None, None))
+
+    def test_choice_of_fits(self):
+        report = self.fit(self.path, "--criterion", "finite", "--threshold", "0.5", "--threshold", "2", "--layer",
+                          "mean")
+        self.assertEqual([(f["criterion"], f["threshold"], f["layer"]) for f in report["fits"]],
+                         [("finite", 0.5, "mean"), ("finite", 2, "mean")])
+
+    def test_linear(self):
+        for layer in LAYERS:
+            for threshold in (1, 0.01):
+                fit, = self.fit(self.path, "--criterion", "linear", "--layer", layer, "--threshold",
+                                str(threshold))["fits"]
+                for cell, (width, depth, rows) in zip(fit["cells"], cells_of(self.rows)):
+                    with self.subTest(layer=layer, threshold=threshold, width=width, depth=depth):
+                        network = rows[:, 0]
+                        response = network[f"response_{layer}"]
+                        mean = np.mean((1 + network["output"] ** 2) * response)
+                        np.testing.assert_allclose(cell["eta_star"], (threshold / mean) ** 0.5, rtol=1e-10)
+                        if layer == "max":
+                            self.assertEqual((cell["exact"], cell["z"]), (None, None))
+                            continue
+                        exact = exact_response(layer, width, depth)
+                        np.testing.assert_allclose(cell["exact"], (threshold / exact) ** 0.5, rtol=1e-10)
+                        z = (response.mean() - exact) / (response.std(ddof=1) / len(response) ** 0.5)
+                        np.testing.assert_allclose(cell["z"], z, rtol=1e-8)
+                        self.assertLess(abs(cell["z"]), 5)
+
+    def test_finite(self):
+        for layer in LAYERS:
+            fit, = self.fit(self.path, "--criterion", "finite", "--layer", layer)["fits"]
+            for cell, (width, depth, rows) in zip(fit["cells"], cells_of(self.rows)):
+                with self.subTest(layer=layer, width=width, depth=depth):
+                    change = (rows["output_after"] - rows["output"]) ** 2 if layer == "output" else rows[f"dz2_{layer}"]
+                    eta, mean = rows["eta"][0], change.mean(axis=0)
+                    if not mean[0] < 1 < mean[-1]:
+                        self.assertIsNone(cell["eta_star"])
+                        self.assertTrue(cell["note"])
+                        continue
+                    k = int(np.argmax(mean >= 1))
+                    t = np.log(mean[k - 1]) / np.log(mean[k - 1] / mean[k])
+                    expected = eta[k - 1] * (eta[k] / eta[k - 1]) ** t
+                    np.testing.assert_allclose(cell["eta_star"], expected, rtol=3e-3)
+
+    def test_runs_are_identical(self):
+        first, again = (self.succeed("fit", self.path, "--json", "-") for _ in range(2))
+        self.assertEqual(first, again)
+        self.assertEqual(self.succeed("fit", self.path), self.succeed("fit", self.path))
+        other = json.loads(self.succeed("fit", self.path, "--json", "-", "--seed", "1"))
+        for fit, fit_again in zip(json.loads(first)["fits"], other["fits"]):
+            for cell, cell_again in zip(fit["cells"], fit_again["cells"]):
+                self.assertEqual(cell["eta_star"], cell_again["eta_star"])
+                self.assertNotEqual(cell["ci95"], cell_again["ci95"])
+                np.testing.assert_allclose(cell["ci95"], cell_again["ci95"], rtol=0.1)
+
+    def test_json_file(self):
+        document = self.succeed("fit", self.path, "--json", "-")
+        text = self.succeed("fit", self.path, "--json", "report.json")
+        self.assertEqual((self.dir / "report.json").read_text(), document)
+        self.assertEqual(text, self.succeed("fit", self.path))
+        for word in ("linear", "finite", "exponent", "exact", "128"):
+            self.assertIn(word, text)
+
+    def test_json_place_that_cannot_be(self):
+        for name in ("absent/report.json", "."):
+            result = self.etastar("fit", self.path, "--json", name)
+            self.assertEqual(result.returncode, 3)
+            self.assert_one_line(result, [name])
+
+    def test_json_does_not_replace_the_sweep(self):
+        copy = self.copy(self.path)
+        before = copy.read_bytes()
+        self.etastar("fit", "copy.h5", "--json", "copy.h5")
+        self.assertTrue(copy.read_bytes() == before, "the sweep is gone")
+
+    def test_file_is_only_read(self):
+        copy = self.copy(self.path)
+        before = copy.read_bytes()
+        self.succeed("fit", "copy.h5")
+        self.assertTrue(copy.read_bytes() == before)
+        self.assertEqual(self.names(), ["copy.h5"])
+
+    def test_full_standard_output(self):
+        with open("/dev/full", "w") as full:
+            result = self.etastar("fit", self.path, "--json", "-", stdout=full)
+        self.assertEqual(result.returncode, 3)
+        self.assert_one_line(result, ["standard output", "No space left"])
+
+
+class Recovery(Case):
+    """Known power laws in files written here."""
+
+    def test_power_law(self):
+        power_law_file(self.dir / "law.h5")
+        report = self.fit("law.h5", "--threshold", "1", "--threshold", "0.04")
+        self.assertEqual(len(report["fits"]), 4)
+        for fit in report["fits"]:
+            with self.subTest(criterion=fit["criterion"], threshold=fit["threshold"]):
+                truth = 0.7 * fit["threshold"] ** 0.5
+                for estimate, value, half in ((fit["exponents"]["width"], 0.25, 0.03),
+                                              (fit["exponents"]["depth"], -1.2, 0.03),
+                                              (fit["constant"], truth, 0.2 * truth)):
+                    low, high = estimate["ci95"]
+                    self.assertTrue(low < value < high, f"{value} in {estimate}")
+                    self.assertTrue(0 < high - low < 2 * half, f"{estimate}")
+                inside = 0
+                for cell in fit["cells"]:
+                    expected = power_law(cell["width"], cell["depth"], fit["threshold"])
+                    np.testing.assert_allclose(cell["eta_star"], expected, rtol=0.12)
+                    inside += cell["ci95"][0] < expected < cell["ci95"][1]
+                self.assertGreaterEqual(inside, 7)
+        self.assertEqual(report["warnings"], [])
+
+    def test_cells_of_the_law(self):
+        # The rows are exact powers of eta: both criteria have one answer, whatever the interpolation.
+        _, rows = power_law_file(self.dir / "law.h5")
+        for fit in self.fit("law.h5")["fits"]:
+            for cell, (_, _, part) in zip(fit["cells"], cells_of(rows)):
+                np.testing.assert_allclose(cell["eta_star"], part["response_last"][:, 0].mean() ** -0.5, rtol=1e-6)
+
+    def test_law_through_two_cells(self):
+        for width, depth, axis in (([64], [2, 4], "depth"), ([64, 128], [3], "width")):
+            power_law_file(self.dir / "law.h5", width=width, depth=depth)
+            for fit in self.fit("law.h5")["fits"]:
+                first, second = fit["cells"]
+                exponent = np.log(second["eta_star"] / first["eta_star"]) / np.log(second[axis] / first[axis])
+                np.testing.assert_allclose(fit["exponents"][axis]["value"], exponent, rtol=1e-9)
+                np.testing.assert_allclose(fit["constant"]["value"], first["eta_star"] / first[axis] ** exponent,
+                                           rtol=1e-9)
+
+    def test_intervals_shrink_with_networks(self):
+        sizes = []
+        for networks in (25, 400):
+            power_law_file(self.dir / "law.h5", networks, width=[64], depth=[4])
+            fit, = self.fit("law.h5", "--criterion", "linear")["fits"]
+            low, high = fit["cells"][0]["ci95"]
+            sizes.append(np.log(high / low))
+        self.assertTrue(2.5 < sizes[0] / sizes[1] < 6, sizes)
+
+    def test_not_bracketing(self):
+        power_law_file(self.dir / "law.h5")
+        for threshold, at_end in (("1e6", "largest"), ("1e-9", "smallest")):
+            linear, finite = self.fit("law.h5", "--threshold", threshold)["fits"]
+            for cell in finite["cells"]:
+                self.assertIsNone(cell["eta_star"])
+                self.assertIsNone(cell["ci95"])
+                self.assertIn(at_end, cell["note"])
+            self.assertEqual(finite["exponents"], {"width": None, "depth": None})
+            self.assertIsNone(finite["constant"])
+            self.assertNotIn("note", linear["cells"][0])
+        warnings = self.fit("law.h5", "--threshold", "1e6")["warnings"]
+        self.assertTrue(any("bracket" in text and "9 of 9" in text for text in warnings), warnings)
+
+    def test_some_cells_bracket(self):
+        # Deep networks cross below 0.1, shallow ones above: each criterion uses the cells it has.
+        power_law_file(self.dir / "law.h5", width=[64, 128], depth=[1, 2, 64, 128])
+        finite, = self.fit("law.h5", "--criterion", "finite", "--threshold", "12")["fits"]
+        missing = {(c["width"], c["depth"]) for c in finite["cells"] if c["eta_star"] is None}
+        expected = {(n, depth) for n in (64, 128) for depth in (1, 2, 64, 128) if power_law(n, depth, 12) > 10}
+        self.assertEqual(missing, expected)
+        low, high = finite["exponents"]["depth"]["ci95"]
+        self.assertTrue(low < -1.2 < high)
+
+    def test_axes_of_one_value(self):
+        for width, depth, null in (([64], [2, 4], {"width"}), ([64, 128], [4], {"depth"}),
+                                   ([64], [4], {"width", "depth"})):
+            power_law_file(self.dir / "law.h5", width=width, depth=depth)
+            for fit in self.fit("law.h5")["fits"]:
+                self.assertEqual({k for k, v in fit["exponents"].items() if v is None}, null)
+                self.assertIsNotNone(fit["constant"])
+            self.succeed("fit", "law.h5")
+
+    def test_one_network(self):
+        power_law_file(self.dir / "law.h5", 1)
+        for fit in self.fit("law.h5")["fits"]:
+            self.assertEqual(fit["exponents"], {"width": None, "depth": None})
+            for cell in fit["cells"]:
+                self.assertIsNotNone(cell["eta_star"])
+                self.assertIsNone(cell["ci95"])
+        self.succeed("fit", "law.h5")
+
+    def test_untrained_layers_have_no_rate(self):
+        self.sweep("--width", "64", "--depth", "2", "--seeds", "20", "--eta", "1", "--eta-unit", "absolute", "--train",
+                   "last")
+        for fit in self.fit("sweep.h5")["fits"]:
+            cell, = fit["cells"]
+            self.assertEqual((cell["eta_star"], cell["ci95"], cell["exact"]), (None, None, None))
+            self.assertTrue(cell["note"])
+
+    def test_exact_follows_the_spec(self):
+        for train, rates in (("first", "mup"), ("hidden", "mup"), ("all", "global"), ("hidden", "global")):
+            with self.subTest(train=train, rates=rates):
+                power_law_file(self.dir / "law.h5", width=[64], depth=[3], train=train, rates=rates, input_dim=10)
+                for layer in ("last", "mean"):
+                    fit, = self.fit("law.h5", "--criterion", "linear", "--layer", layer)["fits"]
+                    exact = exact_response(layer, 64, 3, 10, train, rates) ** -0.5
+                    np.testing.assert_allclose(fit["cells"][0]["exact"], exact, rtol=1e-10)
+
+
+class Warnings(Case):
+    def warned(self, word, *words):
+        return any(word in text for text in self.fit("law.h5", *words)["warnings"])
+
+    def test_few_networks(self):
+        for networks, expected in ((19, True), (20, False)):
+            power_law_file(self.dir / "law.h5", networks)
+            self.assertEqual(self.warned("networks a cell"), expected, networks)
+
+    def test_depth_against_width(self):
+        for depth, expected in ((6, False), (7, True)):
+            power_law_file(self.dir / "law.h5", width=[64], depth=[1, depth])
+            self.assertEqual(self.warned("L/n"), expected, depth)
+        self.assertTrue(self.warned("7/64"))
+        self.assertIn("warning: L/n", self.succeed("fit", "law.h5"))
+
+    def test_damaged_rows(self):
+        spec, rows = power_law_file(self.dir / "law.h5")
+        rates = len(spec["eta"])
+        # In network 3 of the first cell; one byte in a value, one in the check, one in the padding.
+        for damage in ([(3 * rates + 5, 70)], [(3 * rates + 5, 125)], [(3 * rates, 122), (3 * rates + 1, 3)]):
+            write_file(self.dir / "law.h5", spec, rows)
+            for row, byte in damage:
+                flip_byte(self.dir / "law.h5", row, byte)
+            report = self.fit("law.h5")
+            self.assertTrue(any(f"{len(damage)} of {len(rows)} rows" in text and "damaged" in text
+                                for text in report["warnings"]), report["warnings"])
+            linear, finite = report["fits"]
+            self.assertEqual([c["networks"] for c in linear["cells"]], [40] * 9)
+            self.assertEqual([c["networks"] for c in finite["cells"]], [39] + [40] * 8)
+            _, _, part = next(cells_of(rows))
+            left = np.delete(part["response_last"][:, 0], 3)
+            np.testing.assert_allclose(finite["cells"][0]["eta_star"], left.mean() ** -0.5, rtol=1e-6)
+
+    def test_a_whole_damaged_network(self):
+        spec, rows = power_law_file(self.dir / "law.h5")
+        rates = len(spec["eta"])
+        for k in range(rates):
+            flip_byte(self.dir / "law.h5", 7 * rates + k, 91)
+        _, _, part = next(cells_of(rows))
+        left = np.delete(part["response_last"][:, 0], 7).mean() ** -0.5
+        for fit in self.fit("law.h5")["fits"]:
+            self.assertEqual(fit["cells"][0]["networks"], 39)
+            np.testing.assert_allclose(fit["cells"][0]["eta_star"], left, rtol=1e-6)
+
+    def test_rows_in_the_wrong_place(self):
+        spec, rows = power_law_file(self.dir / "law.h5")
+        rows[[0, 1]] = rows[[1, 0]]
+        write_file(self.dir / "law.h5", spec, rows)
+        self.assertTrue(self.warned("2 of"))
+
+    def test_pending_and_failed_rows(self):
+        for status, word in ((PENDING, "have not run"), (FAILED, "failed")):
+            spec, rows = power_law_file(self.dir / "law.h5")
+            cell = len(spec["eta"]) * spec["seeds"]
+            rows["status"][:cell] = status
+            for name in ("response_last", "dz2_last", "output"):
+                rows[name][:cell] = np.nan
+            write_file(self.dir / "law.h5", spec, rows)
+            self.assertTrue(self.warned(f"{cell} of {len(rows)} rows {word}"), word)
+            for fit in self.fit("law.h5")["fits"]:
+                first, *others = fit["cells"]
+                self.assertEqual((first["networks"], first["eta_star"], first["ci95"]), (0, None, None))
+                self.assertTrue(first["note"])
+                self.assertTrue(all(cell["networks"] == 40 and cell["eta_star"] for cell in others))
+
+    def test_overflow_is_above_every_threshold(self):
+        spec, rows = power_law_file(self.dir / "law.h5")
+        high = rows["eta"] > 3
+        rows["status"][high] = NONFINITE
+        rows["dz2_last"][high] = np.inf
+        rows["output_after"][high] = np.nan
+        write_file(self.dir / "law.h5", spec, rows)
+        finite, = self.fit("law.h5", "--criterion", "finite")["fits"]
+        for cell, (_, _, part) in zip(finite["cells"], cells_of(rows)):
+            expected = part["response_last"][:, 0].mean() ** -0.5
+            np.testing.assert_allclose(cell["eta_star"], expected, rtol=1e-6)
+
+
+class Refusals(Case):
+    """Files that are no sweeps."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.path = cls.shared_sweep(*TINY)
+
+    def test_not_hdf5(self):
+        (self.dir / "folder").mkdir()
+        (self.dir / "empty").write_text("")
+        (self.dir / "text").write_text("width,depth\n")
+        for name in ("absent.h5", "folder", "empty", "text", "text/x.h5"):
+            self.refuse(3, "fit", name, says=[name])
+            self.refuse(3, "fit", name, "--json", "-", says=[name])
+
+    def test_truncated(self):
+        data = self.path.read_bytes()
+        for size in (1, 8, 100, 1000, len(data) // 2, len(data) - 1):
+            with self.subTest(size=size):
+                (self.dir / "cut.h5").write_bytes(data[:size])
+                self.refuse(3, "fit", "cut.h5", says=["cut.h5"])
+
+    def test_foreign(self):
+        with h5py.File(self.dir / "other.h5", "w") as file:
+            file["values"] = np.arange(10)
+        self.refuse(3, "fit", "other.h5", says=["other.h5", "etastar-sweep"])
+
+    def changed(self, change):
+        """The refusal of a real sweep after a change through h5py."""
+        with h5py.File(self.copy(self.path), "r+") as file:
+            change(file)
+        return self.refuse(3, "fit", "copy.h5", says=["copy.h5"]).stderr
+
+    def test_filetype_and_version(self):
+        self.assertIn("etastar-sweep", self.changed(lambda file: file.attrs.__setitem__("filetype", "etastar-other")))
+        self.changed(lambda file: file.attrs.__setitem__("filetype", 7))
+        self.assertIn("2.0", self.changed(lambda file: file.attrs.modify("format_version", np.array([2, 0], "<u4"))))
+        self.changed(lambda file: file.attrs.__setitem__("format_version", np.array([1, 0, 0], "<u4")))
+        self.changed(lambda file: file.attrs.__setitem__("format_version", "1.0"))
+
+    def test_newer_minor_version(self):
+        # What a later program may add within format 1 must not stop this one.
+        spec, rows = power_law_file(self.dir / "law.h5")
+        write_file(self.dir / "law.h5", spec, rows, version=(1, 9))
+        expected = self.fit("law.h5")
+        write_file(self.dir / "law.h5", {**spec, "batch": 1}, rows, version=(1, 9))
+        with h5py.File(self.dir / "law.h5", "r+") as file:
+            file.attrs["more"] = 1
+            file.create_group("extra")
+        self.assertEqual(self.fit("law.h5"), expected)
+
+    def test_missing_parts(self):
+        for name in ("filetype", "format_version", "spec", "spec_hash", "complete"):
+            with self.subTest(attribute=name):
+                said = self.changed(lambda file: file.attrs.__delitem__(name))
+                self.assertIn("etastar-sweep" if name == "filetype" else name, said)
+        self.assertIn("trials", self.changed(lambda file: file.__delitem__("trials")))
+
+    def test_spec_that_is_not_the_table(self):
+        for text in ("{}", "not JSON", "[]", '{"width":[8]}'):
+            self.changed(lambda file: file.attrs.__setitem__("spec", text))
+        self.changed(lambda file: file.attrs.__setitem__("spec", file.attrs["spec"].replace("[8,16]", "[8,17]")))
+        self.changed(lambda file: file.attrs.__setitem__("spec_hash", "0" * 36))
+        self.assertIn("35", self.changed(lambda file: self.replace(file, file["trials"][:-1])))
+
+    def test_table_of_other_rows(self):
+        self.changed(lambda file: self.replace(file, np.zeros(36)))
+        self.changed(lambda file: self.replace(file, file["trials"][:].reshape(6, 6)))
+        fields = [("width", "<u4"), ("depth", "<u4"), ("seed", "<u8")]
+        self.changed(lambda file: self.replace(file, np.zeros(36, fields)))
+
+    def test_spec_without_a_linear_rate(self):
+        # The command line refuses this grid; in a file it is the file's fault.
+        spec = make_spec([8], [2], [1], 2, eta_unit="linear", train="last")
+        write_file(self.dir / "odd.h5", spec, make_rows(spec))
+        self.refuse(3, "fit", "odd.h5", says=["odd.h5"])
+
+    def replace(self, file, rows):
+        del file["trials"]
+        file["trials"] = rows
+
+
+class Theory(Case):
+    def theory(self, *words):
+        return json.loads(self.succeed("theory", *words, "--json", "-"))["cells"]
+
+    def test_known_values(self):
+        # SCIENCE: E G at finite width.
+        for width, depth, response in ((64, 2, 3.078125), (64, 4, 24.120), (64, 16, 2460.39), (256, 8, 182.769),
+                                       (1024, 16, 1416.12)):
+            cell, = self.theory("--width", str(width), "--depth", str(depth))
+            np.testing.assert_allclose(cell["exact"], response**-0.5, rtol=2e-5)
+            np.testing.assert_allclose(exact_responses(width, depth)[0][-1], response, rtol=4e-5)
+            np.testing.assert_allclose(cell["infinite"], ((2 * depth**3 + depth) / 6) ** -0.5, rtol=1e-12)
+
+    def test_recursion(self):
+        for train in ("all", "first", "hidden"):
+            for rates in ("mup", "global"):
+                for layer in ("last", "mean", "output"):
+                    cells = self.theory("--width", "1,7,100", "--depth", "2,5,40", "--train", train, "--rates", rates,
+                                        "--layer", layer, "--input-dim", "10", "--threshold", "0.3")
+                    self.assertEqual(len(cells), 9)
+                    for cell in cells:
+                        exact = exact_response(layer, cell["width"], cell["depth"], 10, train, rates)
+                        np.testing.assert_allclose(cell["exact"], (0.3 / exact) ** 0.5, rtol=1e-9, err_msg=str(cell))
+
+    def test_infinite_width(self):
+        laws = {"all": lambda d: (2 * d**3 + d) / 6, "first": lambda d: d - 0.5,
+                "hidden": lambda d: (2 * (d - 1) ** 3 + d - 1) / 6}
+        for train, law in laws.items():
+            for cell in self.theory("--width", "4000000000", "--depth", "2,8,64", "--train", train):
+                expected = law(cell["depth"]) ** -0.5
+                np.testing.assert_allclose([cell["infinite"], cell["exact"]], expected, rtol=1e-5)
+        for cell in self.theory("--width", "1000000000", "--depth", "1,4,32", "--layer", "output"):
+            np.testing.assert_allclose([cell["infinite"], cell["exact"]], 1 / (cell["depth"] / 2 + 1), rtol=1e-6)
+
+    def test_slope(self):
+        cells = self.theory("--width", "1000000", "--depth", "32:512:x2")
+        slopes = np.diff(np.log([cell["exact"] for cell in cells])) / np.log(2)
+        np.testing.assert_allclose(slopes, -1.5, atol=5e-4)
+
+    def test_no_rate(self):
+        cell, = self.theory("--width", "8", "--depth", "2", "--train", "last")
+        self.assertIsNone(cell["exact"])
+        self.succeed("theory", "--width", "8", "--depth", "2", "--train", "last")
+
+    def test_text_and_json_file(self):
+        text = self.succeed("theory", "--width", "64", "--depth", "4", "--json", "theory.json")
+        self.assertIn("24.12", text)
+        self.assertEqual(json.loads((self.dir / "theory.json").read_text())["cells"],
+                         self.theory("--width", "64", "--depth", "4"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,124 @@
+"""The same sweep on any number of ranks."""
+import resource
+import unittest
+
+import h5py
+import numpy as np
+
+from support import Case, FAILED, TINY, own_lines, raw_rows, together, trials
+
+# Widths that are no multiple of a block of rows, and networks of very different cost.
+GRID = ["--width", "8,40,100", "--depth", "1,5", "--seeds", "5", "--eta", "0.1:10:log5", "--profile"]
+
+
+def profile(path):
+    with h5py.File(path, "r") as file:
+        return file["profile/response"][:]
+
+
+class Bytes(Case):
+    """Only the spec decides the bytes of /trials."""
+
+    def assert_same(self, grid, variants, ranks=(0, 1, 2, 3, 5)):
+        alone = self.sweep(*grid, "--overwrite", name="alone.h5")
+        for words in variants:
+            for count in ranks:
+                with self.subTest(ranks=count, words=words):
+                    path = self.sweep(*grid, *words, "--overwrite", name="other.h5", ranks=count)
+                    self.assertTrue(raw_rows(path) == raw_rows(alone))
+                    if "--profile" in grid:
+                        np.testing.assert_array_equal(profile(path), profile(alone))
+                    with h5py.File(path, "r") as file:
+                        self.assertEqual(file["provenance"].attrs["ranks"], max(count, 1))
+                        self.assertEqual(file.attrs["complete"], 1)
+
+    def test_ranks_single(self):
+        self.assert_same([*GRID, "--precision", "single"], [[]])
+
+    def test_ranks_double(self):
+        self.assert_same([*GRID, "--precision", "double"], [[]])
+
+    def test_more_ranks_than_networks(self):
+        self.assert_same(["--width", "16", "--depth", "3", "--seeds", "2", "--eta", "1"], [[]], ranks=(3, 5))
+        self.assert_same(["--width", "16", "--depth", "3", "--seeds", "1", "--eta", "1"], [[]], ranks=(5,))
+
+    def test_weight_budget(self):
+        # Nothing kept, and room for two of the four matrices of width 400 in single precision.
+        for precision in ("single", "double"):
+            self.assert_same(["--width", "33,400", "--depth", "5", "--seeds", "2", "--eta", "0.5,2", "--precision",
+                              precision], [["--weight-budget", "0"], ["--weight-budget", "1"],
+                                                          ["--weight-budget", "2"]], ranks=(0,))
+        self.assert_same([*GRID], [["--weight-budget", "0"]], ranks=(3,))
+
+    def test_repeated_run(self):
+        self.assert_same(GRID, [[]], ranks=(0,))
+
+    def test_many_small_networks(self):
+        self.assert_same(["--width", "2,3", "--depth", "1", "--seeds", "3000", "--eta", "1"], [[]], ranks=(3,))
+
+
+class Printing(Case):
+    """Rank 0 alone prints."""
+
+    def test_once(self):
+        for words in (["--version"], ["--help"], ["theory", "--width", "8", "--depth", "2", "--json", "-"],
+                      ["sweep", "--help"]):
+            with self.subTest(words=words):
+                self.assertEqual(self.succeed(*words, ranks=3), self.succeed(*words))
+
+    def test_plan_counts_the_ranks(self):
+        text = self.succeed("plan", *TINY, ranks=3)
+        self.assertEqual(text.count("networks"), self.succeed("plan", *TINY).count("networks"))
+        self.assertIn("3 ranks", text)
+
+    def test_sweep_and_fit(self):
+        text = self.succeed("sweep", *TINY, "--output", "new.h5", ranks=3)
+        self.assertEqual(text.count("new.h5"), 1)
+        self.assertEqual(self.succeed("fit", "new.h5", ranks=3), self.succeed("fit", "new.h5"))
+
+    def test_errors(self):
+        self.sweep(*TINY)
+        table = [(2, []), (2, ["sweep", "--width", "0"]), (2, ["plan", "--wid", "8"]), (3, ["fit", "absent.h5"]),
+                 (3, ["sweep", *TINY, "--output", "sweep.h5"]), (3, ["sweep", *TINY, "--output", "absent/new.h5"])]
+        results = together(lambda _, words: self.etastar(*words, ranks=3), table)
+        for (code, words), result in zip(table, results):
+            with self.subTest(words=words):
+                alone = self.refuse(code, *words)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertEqual(own_lines(result), alone.stderr.splitlines())
+                self.assertEqual(result.stdout, "")
+        self.assertEqual(self.names(), ["sweep.h5"])
+
+
+class Failures(Case):
+    """Networks too large for the memory fail; the others run."""
+
+    def limited(self, *words, ranks):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (3 * 2**29, 3 * 2**29))
+        return self.etastar(*words, ranks=ranks, preexec_fn=limit)
+
+    def test_out_of_memory(self):
+        if self.limited("--version", ranks=0).returncode != 0:
+            self.skipTest("this build does not start with little memory")
+        grid = ["--width", "8,20000000", "--depth", "1,2", "--seeds", "4", "--eta", "1,2"]
+        for ranks in (0, 3):
+            name = f"{ranks}.h5"
+            result = self.limited("sweep", *grid, "--output", name, ranks=ranks)
+            self.assertEqual(result.returncode, 5, result.stderr)
+            rows = trials(self.dir / name)
+            failed = rows["width"] > 8
+            self.assertTrue((rows["status"][failed] == FAILED).all())
+            self.assertTrue((rows["status"][~failed] != FAILED).all())
+            self.assertTrue(np.isnan(rows["dz2_last"][failed]).all() and np.isfinite(rows["dz2_last"][~failed]).all())
+            self.assertIn("16 rows failed", result.stdout)
+            # Of many like failures some are told, with their network and cause.
+            self.assertTrue(1 <= len(own_lines(result)) <= 6, result.stderr)
+            self.assertRegex(own_lines(result)[0], "width 20000000, depth [12], seed [0-3].*memory")
+        self.assertTrue(raw_rows(self.dir / "0.h5") == raw_rows(self.dir / "3.h5"))
+        with h5py.File(self.dir / "0.h5", "r") as file:
+            self.assertEqual(file.attrs["complete"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
