@@ -294,7 +294,7 @@ void warn(const TrialTable& table, const FitOptions& options, FitReport& report)
     if (options.layer == theory::Layer::max)
         report.warnings.push_back(
             "layer max: the mean over networks of each network's largest layer; it has no exact "
-            "theory and lies above the largest mean");
+            "theory and is at least the largest mean");
 }
 
 } // namespace

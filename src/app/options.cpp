@@ -126,6 +126,21 @@ double parse_threshold(const std::string& value) {
     return list.front();
 }
 
+// A dense network beyond this many seconds is a mistake: the implicit engine does it in O(n) per layer.
+constexpr double longest_dense_network = 3600;
+
+void refuse_endless(const sweep::Spec& spec, std::size_t weight_budget) {
+    if (spec.engine != sweep::EngineKind::dense) return;
+    const auto width = spec.width.back();
+    const auto depth = spec.depth.back();
+    const double seconds = engine::estimate(spec, width, depth, weight_budget).seconds;
+    if (seconds > longest_dense_network)
+        throw UsageError(fmt::format(
+            "engine: 'dense' takes about {} for one network of width {}, depth {} ({:.2g} weights); "
+            "implicit has the same law in O(n) per layer",
+            show_duration(seconds), width, depth, static_cast<double>(width) * width * (depth - 1.0)));
+}
+
 } // namespace
 
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments) {
@@ -141,13 +156,14 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     std::string width, depth, eta, seeds, first_seed, eta_unit, engine, input_dim, precision, train, rates,
         budget, output;
     SweepOptions options;
-    parser.add()("width", text(&width, "128:512:x2"), "LIST of widths n")(
-        "depth", text(&depth, "2:32:x2"), "LIST of depths L, the number of hidden layers")(
+    parser.add()("width", text(&width, "1024:16384:x4"), "LIST of widths n")(
+        "depth", text(&depth, "4:64:x2"), "LIST of depths L, the number of hidden layers")(
         "eta", text(&eta, "0.05:8:log16"), "LIST of base learning rates")(
         "eta-unit", text(&eta_unit, "linear"), "absolute, or linear: multiples of the exact eta*_lin(n, L)")(
-        "seeds", text(&seeds, "500"), "networks per (width, depth)")(
-        "first-seed", text(&first_seed, "0"), "seed of the first")("engine", text(&engine, "dense"),
-                                                                   "dense: explicit weight matrices")(
+        "seeds", text(&seeds, "2000"), "networks per (width, depth)")("first-seed", text(&first_seed, "0"),
+                                                                      "seed of the first")(
+        "engine", text(&engine, "implicit"),
+        "implicit: the same law without matrices, any width; dense: explicit weight matrices")(
         "input-dim", text(&input_dim, "64"), "input dimension n0")("precision", text(&precision, "single"),
                                                                    "single or double")(
         "train", text(&train, "all"), "layers that take the step: all, first, hidden or last")(
@@ -179,6 +195,7 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     options.output = output;
     if (output.empty()) throw UsageError("output: the file name is empty");
     sweep::validate(spec);
+    refuse_endless(spec, options.weight_budget);
     return options;
 }
 

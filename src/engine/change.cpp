@@ -6,10 +6,6 @@
 namespace etastar::engine {
 namespace {
 
-// Largest kink: finite in single precision, so that a neuron at exactly 0 gives 0 and not NaN, yet far beyond
-// any d.
-constexpr double max_kink = 1e38;
-
 // A power of two near the square root of x, 1 where x has none.
 double root_power_of_two(double x) {
     if (!(x > 0) || !std::isfinite(x)) return 1;

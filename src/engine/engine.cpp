@@ -1,6 +1,7 @@
 #include "etastar/engine/engine.hpp"
 
 #include "etastar/engine/dense.hpp"
+#include "etastar/engine/implicit.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,9 @@
 namespace etastar::engine {
 
 std::unique_ptr<Engine> make_engine(const sweep::Spec& spec, std::size_t weight_budget) {
+    if (spec.engine == sweep::EngineKind::implicit)
+        return std::make_unique<ImplicitEngine>(spec.input_dim, spec.train, spec.rates, spec.precision,
+                                                weight_budget);
     if (spec.precision == sweep::Precision::double_)
         return std::make_unique<DenseEngine<double>>(spec.input_dim, spec.train, spec.rates, weight_budget);
     return std::make_unique<DenseEngine<float>>(spec.input_dim, spec.train, spec.rates, weight_budget);
@@ -17,6 +21,8 @@ std::unique_ptr<Engine> make_engine(const sweep::Spec& spec, std::size_t weight_
 
 Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t depth,
                   std::size_t weight_budget) {
+    if (spec.engine == sweep::EngineKind::implicit)
+        return ImplicitEngine::estimate(spec, width, depth, weight_budget);
     if (spec.precision == sweep::Precision::double_)
         return DenseEngine<double>::estimate(spec, width, depth, weight_budget);
     return DenseEngine<float>::estimate(spec, width, depth, weight_budget);

@@ -2,6 +2,7 @@
 
 #include "etastar/random/stream.hpp"
 
+#include "../isa.hpp"
 #include "kernels.hpp"
 
 #include <Random123/philox.h>
@@ -27,11 +28,8 @@ std::span<const Kernels* const> supported_kernels() {
     static const std::vector<const Kernels*> supported = [] {
         std::vector<const Kernels*> list{&baseline::kernels};
 #ifdef ETASTAR_X86_KERNELS
-        __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list.push_back(&avx2::kernels);
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-            list.push_back(&avx512::kernels);
+        if (widest_isa() >= Isa::avx2) list.push_back(&avx2::kernels);
+        if (widest_isa() >= Isa::avx512) list.push_back(&avx512::kernels);
 #endif
         return list;
     }();

@@ -31,10 +31,15 @@ namespace etastar::engine {
 // end_layer.
 class ChangeColumns {
 public:
+    // Largest kink: finite in single precision, so that a neuron at exactly 0 gives 0 and not NaN, yet far
+    // beyond any d.
+    static constexpr double max_kink = 1e38;
+
     // gains: -eta_k r of every step. width: n.
     ChangeColumns(std::span<const double> gains, std::size_t width);
 
     std::size_t count() const { return columns_.size(); }
+    double gain(std::size_t k) const { return columns_[k].gain; }
 
     // multiplier: m_l. q: ||h^{l-1}||^2 (l = 1: ||x||^2). delta2: ||delta^l||^2.
     void begin_layer(double multiplier, double q, double delta2);

@@ -10,7 +10,7 @@
 
 namespace etastar::sweep {
 
-enum class EngineKind { dense };
+enum class EngineKind { dense, implicit };
 enum class Precision { single_, double_ };
 
 // Units of the eta axis. linear: multiples of the exact eta*_lin(n, L) at threshold 1.
@@ -59,7 +59,8 @@ std::vector<std::string> differences(const Spec& here, const Spec& there);
 template <>
 struct Names<EngineKind> {
     static constexpr std::string_view what = "engine";
-    static constexpr NameTable<EngineKind, 1> table{{{"dense", EngineKind::dense}}};
+    static constexpr NameTable<EngineKind, 2> table{
+        {{"dense", EngineKind::dense}, {"implicit", EngineKind::implicit}}};
 };
 template <>
 struct Names<Precision> {

@@ -1,0 +1,259 @@
+// The implicit engine has the law of the dense one. Three steps: its fused sums are those of the conditional
+// law in plain vectors (unit tests, to rounding); the conditional law is that of a Gaussian matrix (here,
+// with each term's error planted and caught); and the tables of both engines, end to end, cannot be told
+// apart (here).
+//
+// Seeds are fixed. For a correct program the chance that a fresh choice of seeds fails any check is below
+// 1e-4: some 30 covariance scores at 5.5 standard deviations (1e-6) and some 700 two-sample tests at 1e-7
+// each.
+#include "etastar/engine/engine.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include "catch.hpp"
+#include "conditional.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <random>
+#include <string>
+
+using namespace etastar;
+using network::Rates;
+using network::Train;
+using test::dot;
+using test::Terms;
+using test::Vector;
+
+namespace {
+
+struct Moments {
+    double sum = 0;
+    double squares = 0;
+    double count = 0;
+    void add(double x) {
+        sum += x;
+        squares += x * x;
+        ++count;
+    }
+    double z(double expected) const {
+        const double mean = sum / count;
+        return (mean - expected) / std::sqrt((squares / count - mean * mean) / count);
+    }
+};
+
+// Largest |z| over second moments of the joint answers (z, u, Ww) of a matrix with independent N(0, s)
+// entries, for fixed h, w and a delta that depends on z, against their exact values.
+double largest_score(const Terms& terms, std::size_t samples) {
+    constexpr std::size_t n = 3;
+    constexpr double s = 0.7;
+    const Vector h{0.6, 0.0, 1.1};
+    const Vector w{-0.4, 0.9, 0.5};
+    const Vector v{0.8, -0.5, 0.3};
+    std::mt19937_64 generator(1);
+    std::normal_distribution<double> normal;
+    const auto fresh = [&] {
+        Vector g(n);
+        for (double& value : g) value = normal(generator);
+        return g;
+    };
+    const double hh = dot(h, h), ww = dot(w, w), hw = dot(h, w);
+    std::vector<Moments> moments(16);
+    for (std::size_t i = 0; i < samples; ++i) {
+        test::ConditionalMatrix matrix(s, terms);
+        const Vector z = matrix.forward(h, fresh());
+        const Vector delta = test::masked(v, z); // as in a network: a function of z
+        const Vector u = matrix.backward(delta, fresh());
+        const Vector y = matrix.product(w, fresh());
+        const double dd = dot(delta, delta);
+        std::size_t k = 0;
+        // W h and W w are jointly Gaussian with independent rows.
+        moments[k++].add(dot(z, z) / n - s * hh);
+        moments[k++].add(dot(y, y) / n - s * ww);
+        moments[k++].add(dot(z, y) / n - s * hw);
+        moments[k++].add(z[0] * z[0] - s * hh);
+        moments[k++].add(y[2] * y[2] - s * ww);
+        moments[k++].add(y[0] * y[1]);
+        // Given z, W = z h^T / ||h||^2 + (independent Gaussian) (I - h h^T / ||h||^2).
+        moments[k++].add(dot(h, u) - dot(z, delta));
+        moments[k++].add(dot(u, u) - std::pow(dot(z, delta), 2) / hh - s * dd * (n - 1));
+        moments[k++].add(u[1] * u[1] - s * dd); // h_2 = 0: nothing known about that column
+        moments[k++].add(dot(u, w) - dot(z, delta) * hw / hh);
+        moments[k++].add(std::pow(dot(u, w), 2) - std::pow(dot(z, delta) * hw / hh, 2)
+                         - s * dd * (ww - hw * hw / hh));
+        // Given z and u: delta . W w = u . w, always.
+        moments[k++].add(dot(delta, y) - dot(u, w));
+        moments[k++].add(std::pow(dot(delta, y), 2) - std::pow(dot(z, delta) * hw / hh, 2)
+                         - s * dd * (ww - hw * hw / hh));
+        const Vector along = test::combine(test::over(dot(delta, y), dd), delta, 0, delta);
+        const Vector across = test::combine(1, y, -1, along);
+        const Vector z_across = test::combine(1, z, -test::over(dot(delta, z), dd), delta);
+        // Across delta only the fresh part and z remain.
+        const double rank = n - (dd > 0 ? 1.0 : 0.0);
+        moments[k++].add(dot(across, across) - dot(z_across, z_across) * hw * hw / (hh * hh)
+                         - s * rank * (ww - hw * hw / hh));
+        moments[k++].add(dot(across, z_across) - dot(z_across, z_across) * hw / hh);
+        moments[k++].add(dot(y, y) - dot(z, z) * hw * hw / (hh * hh) - s * n * (ww - hw * hw / hh));
+    }
+    double worst = 0;
+    for (const auto& m : moments) {
+        // Identities hold sample by sample: their spread is rounding, and any other spread is an error.
+        const double spread = std::sqrt(m.squares / m.count);
+        if (spread < 1e-12) continue;
+        worst = std::max(worst, std::abs(m.z(0)));
+    }
+    // The two identities.
+    for (const std::size_t identity : {6u, 11u})
+        if (std::sqrt(moments[identity].squares / moments[identity].count) > 1e-12) worst = HUGE_VAL;
+    return worst;
+}
+
+// Kolmogorov-Smirnov: sqrt(n m / (n + m)) times the distance; above 2.9 with probability 1e-7.
+double two_sample(Vector a, Vector b) {
+    std::sort(a.begin(), a.end());
+    std::sort(b.begin(), b.end());
+    double distance = 0;
+    for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+        const double x = std::min(a[i], b[j]);
+        while (i < a.size() && a[i] <= x) ++i;
+        while (j < b.size() && b[j] <= x) ++j;
+        distance = std::max(distance, std::abs(static_cast<double>(i) / static_cast<double>(a.size())
+                                               - static_cast<double>(j) / static_cast<double>(b.size())));
+    }
+    return distance
+           * std::sqrt(static_cast<double>(a.size() * b.size()) / static_cast<double>(a.size() + b.size()));
+}
+
+using Column = double sweep::TrialRow::*;
+const std::pair<const char*, Column> columns[] = {
+    {"output", &sweep::TrialRow::output},
+    {"output_after", &sweep::TrialRow::output_after},
+    {"loss", &sweep::TrialRow::loss},
+    {"loss_after", &sweep::TrialRow::loss_after},
+    {"dz2_last", &sweep::TrialRow::dz2_last},
+    {"dz2_max", &sweep::TrialRow::dz2_max},
+    {"dz2_mean", &sweep::TrialRow::dz2_mean},
+    {"response_last", &sweep::TrialRow::response_last},
+    {"response_max", &sweep::TrialRow::response_max},
+    {"response_mean", &sweep::TrialRow::response_mean},
+    {"response_output", &sweep::TrialRow::response_output},
+};
+
+// Samples of every column at every rate: [rate][column][network].
+std::vector<std::vector<Vector>> table(sweep::Spec spec, sweep::EngineKind kind, std::uint32_t width,
+                                       std::uint32_t depth, std::uint64_t networks) {
+    spec.engine = kind;
+    const auto engine = engine::make_engine(spec);
+    std::vector<std::vector<Vector>> samples(spec.eta.size(), std::vector<Vector>(std::size(columns)));
+    for (std::uint64_t seed = 0; seed < networks; ++seed) {
+        const auto rows =
+            engine::trial_rows({width, depth, seed}, spec.eta, engine->run({width, depth, seed}, spec.eta));
+        for (std::size_t k = 0; k < rows.size(); ++k)
+            for (std::size_t c = 0; c < std::size(columns); ++c) {
+                // A network that the step kills has an output of 0, or of what rounding leaves: one value.
+                const double x = rows[k].*columns[c].second;
+                samples[k][c].push_back(c == 1 || c == 3 ? std::round(x * 1e5) / 1e5 : x);
+            }
+    }
+    return samples;
+}
+
+} // namespace
+
+TEST_CASE("the conditional products are those of a Gaussian matrix, and every planted error is caught") {
+    constexpr std::size_t samples = 400'000;
+    constexpr double bound = 5.5;
+    CHECK(largest_score({}, samples) < bound);
+    const std::pair<const char*, double Terms::*> terms[] = {
+        {"forward, fresh", &Terms::forward_fresh},     {"backward, along h", &Terms::backward_along},
+        {"backward, fresh", &Terms::backward_fresh},   {"backward, projection", &Terms::backward_project},
+        {"product, along z", &Terms::product_forward}, {"product, along delta", &Terms::product_backward},
+        {"product, fresh", &Terms::product_fresh},     {"product, projection", &Terms::product_project},
+    };
+    for (const auto& [name, term] : terms)
+        for (const double factor : {0.0, std::sqrt(1.02)}) {
+            Terms planted;
+            planted.*term = factor;
+            INFO(name << (factor == 0 ? " dropped" : " with 2 % too much variance"));
+            CHECK(largest_score(planted, samples) > bound);
+        }
+}
+
+TEST_CASE("no column of the table tells the engines apart") {
+    constexpr double bound = 2.9;
+    struct Shape {
+        std::uint32_t width, depth;
+        std::uint64_t networks;
+    };
+    for (const auto& shape : {Shape{3, 3, 4000}, Shape{24, 4, 3000}, Shape{96, 8, 2000}})
+        for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
+            for (const auto rates : {Rates::mup, Rates::global}) {
+                sweep::Spec spec;
+                spec.input_dim = 12;
+                spec.train = train;
+                spec.rates = rates;
+                const double star = std::sqrt(3.0) * std::pow(shape.depth, -1.5);
+                spec.eta = {0.1 * star, star, 3 * star};
+                const auto dense =
+                    table(spec, sweep::EngineKind::dense, shape.width, shape.depth, shape.networks);
+                const auto implicit =
+                    table(spec, sweep::EngineKind::implicit, shape.width, shape.depth, shape.networks);
+                for (std::size_t k = 0; k < spec.eta.size(); ++k)
+                    for (std::size_t c = 0; c < std::size(columns); ++c) {
+                        INFO("n = " << shape.width << ", L = " << shape.depth << ", train " << int(train)
+                                    << ", rates " << int(rates) << ", eta " << spec.eta[k] << ", "
+                                    << columns[c].first);
+                        CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
+                    }
+            }
+}
+
+TEST_CASE("a wrong engine would be told apart by its table") {
+    // The same comparison with the other group's engine, or a rate wrong by 15 %.
+    sweep::Spec spec;
+    spec.input_dim = 12;
+    spec.eta = {0.1};
+    const auto dense = table(spec, sweep::EngineKind::dense, 24, 4, 3000);
+    auto other = spec;
+    other.eta = {0.115};
+    CHECK(two_sample(dense[0][4], table(other, sweep::EngineKind::implicit, 24, 4, 3000)[0][4]) > 2.9);
+    other = spec;
+    other.train = Train::hidden;
+    CHECK(two_sample(dense[0][7], table(other, sweep::EngineKind::implicit, 24, 4, 3000)[0][7]) > 2.9);
+}
+
+TEST_CASE("the implicit engine has the exact moments, also at widths no dense engine reaches") {
+    struct Cell {
+        std::uint32_t width, depth;
+        std::uint64_t networks;
+    };
+    std::uint64_t seed = 0;
+    for (const auto& cell : {Cell{2, 2, 200000}, Cell{24, 3, 20000}, Cell{64, 6, 20000}, Cell{4096, 16, 400},
+                             Cell{65536, 4, 60}})
+        for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
+            for (const auto rates : {Rates::mup, Rates::global}) {
+                sweep::Spec spec;
+                spec.engine = sweep::EngineKind::implicit;
+                spec.input_dim = 12;
+                spec.train = train;
+                spec.rates = rates;
+                spec.eta = {0.1};
+                const auto engine = engine::make_engine(spec);
+                const auto exact = theory::exact_responses(cell.width, cell.depth, 12, train, rates);
+                std::vector<Moments> hidden(cell.depth);
+                Moments output;
+                for (std::uint64_t i = 0; i < cell.networks; ++i) {
+                    const auto outcome = engine->run({cell.width, cell.depth, seed++}, spec.eta);
+                    for (std::size_t l = 0; l < cell.depth; ++l) hidden[l].add(outcome.response[l]);
+                    output.add(outcome.response_output);
+                }
+                INFO("n = " << cell.width << ", L = " << cell.depth << ", train " << int(train) << ", rates "
+                            << int(rates));
+                CHECK(std::abs(output.z(exact.output)) < 5.5);
+                for (std::size_t l = 0; l < cell.depth; ++l)
+                    if (exact.hidden[l] == 0)
+                        CHECK(hidden[l].sum == 0);
+                    else
+                        CHECK(std::abs(hidden[l].z(exact.hidden[l])) < 5.5);
+            }
+}
