@@ -4,6 +4,7 @@
 
 #include "etastar/engine/blas.hpp"
 #include "etastar/engine/dense.hpp"
+#include "etastar/engine/implicit.hpp"
 #include "etastar/network/network.hpp"
 #include "etastar/random/normal.hpp"
 #include "etastar/random/stream.hpp"
@@ -208,9 +209,9 @@ BENCHMARK(bare_gemv_transposed)->Apply(shapes);
 BENCHMARK(bare_gemm)->Apply(shapes);
 BENCHMARK(bare_kernels)->Args({width, depth, columns})->Unit(benchmark::kMillisecond);
 
-// Whole networks, measured at all rates: n, L, number of rates.
-template <class T>
-void dense_network(benchmark::State& state) {
+// Whole networks, measured at all rates: n, L, number of rates. Values are the variates that a network is
+// made of.
+void run_networks(benchmark::State& state, engine::Engine& engine, std::size_t values) {
     network::NetworkId id{static_cast<std::uint32_t>(state.range(0)),
                           static_cast<std::uint32_t>(state.range(1)), 0};
     const double centre = std::sqrt(3.0) * std::pow(id.depth, -1.5);
@@ -218,18 +219,58 @@ void dense_network(benchmark::State& state) {
     for (std::int64_t k = 0; k < state.range(2); ++k)
         rates.push_back(
             centre * std::pow(10.0, 2.0 * static_cast<double>(k) / static_cast<double>(state.range(2)) - 1));
-
-    engine::DenseEngine<T> engine(input_dim, network::Train::all, network::Rates::mup,
-                                  engine::default_weight_budget);
     engine.run(id, rates); // an engine allocates once and is then used for many networks
     for (auto _ : state) {
         ++id.seed;
         benchmark::DoNotOptimize(engine.run(id, rates));
     }
-    count_values(state, static_cast<std::size_t>(state.range(0) * state.range(0) * (state.range(1) - 1)));
+    count_values(state, values);
+}
+
+template <class T>
+void dense_network(benchmark::State& state) {
+    engine::DenseEngine<T> engine(input_dim, network::Train::all, network::Rates::mup,
+                                  engine::default_weight_budget);
+    run_networks(state, engine,
+                 static_cast<std::size_t>(state.range(0) * state.range(0) * (state.range(1) - 1)));
 }
 BENCHMARK_TEMPLATE(dense_network, float)->Args({width, depth, rate_count})->Unit(benchmark::kMillisecond);
 BENCHMARK_TEMPLATE(dense_network, double)->Args({width, depth, rate_count})->Unit(benchmark::kMillisecond);
+
+std::size_t implicit_variates(const benchmark::State& state) {
+    return static_cast<std::size_t>(3 * state.range(0) * state.range(1));
+}
+
+void implicit_network(benchmark::State& state) {
+    engine::ImplicitEngine engine(input_dim, network::Train::all, network::Rates::mup,
+                                  sweep::Precision::single_, engine::default_weight_budget);
+    run_networks(state, engine, implicit_variates(state));
+}
+
+// The floor of an implicit network: its 3 n L variates, a layer's at a time into one buffer.
+void implicit_draws(benchmark::State& state) {
+    const auto n = static_cast<std::size_t>(state.range(0));
+    std::vector<float> values(n);
+    random::StreamName name{0, 1, 1, 1, random::Role::forward};
+    for (auto _ : state) {
+        ++name.seed;
+        for (std::int64_t vector = 0; vector < 3 * state.range(1); ++vector) {
+            name.layer = static_cast<std::uint32_t>(vector);
+            random::fill_normal(random::Stream(name), 0, n, 1.0f, values.data());
+            benchmark::DoNotOptimize(values.data());
+        }
+    }
+    count_values(state, implicit_variates(state));
+}
+
+void implicit_shapes(benchmark::internal::Benchmark* bench) {
+    for (const std::int64_t n :
+         {width, std::int64_t{1} << 14, std::int64_t{1} << 16, std::int64_t{1} << 18, std::int64_t{1} << 20})
+        bench->Args({n, depth, rate_count});
+    bench->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(implicit_network)->Apply(implicit_shapes);
+BENCHMARK(implicit_draws)->Apply(implicit_shapes);
 
 } // namespace
 
