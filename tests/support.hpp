@@ -16,6 +16,7 @@ inline sweep::Spec small_spec() {
     spec.eta_unit = sweep::EtaUnit::absolute;
     spec.seeds = 5;
     spec.input_dim = 4;
+    spec.engine = sweep::EngineKind::dense;
     return spec;
 }
 

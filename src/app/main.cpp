@@ -79,12 +79,11 @@ int main(int argc, char** argv) {
     const app::Arguments words(argv + 1, argv + argc);
     const std::string command = words.empty() ? "" : words.front();
     const app::Arguments arguments(words.begin() + (words.empty() ? 0 : 1), words.end());
-    const auto asks_help = std::find(arguments.begin(), arguments.end(), "--help") != arguments.end();
     try {
-        // Without a launcher, commands that do not compute need no MPI; it is slow to start and some login
-        // nodes refuse it.
+        // Without a launcher there is nobody to talk to; starting MPI is slow, and some login nodes refuse
+        // it.
         std::optional<parallel::MpiSession> mpi;
-        if (parallel::launched_by_mpi() || (command == "sweep" && !asks_help)) mpi.emplace();
+        if (parallel::launched_by_mpi()) mpi.emplace();
         auto communicator = mpi ? mpi->world() : parallel::Communicator();
         const auto code = static_cast<int>(app::run(command, arguments, communicator));
         // Every rank leaves with rank 0's code.

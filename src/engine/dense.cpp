@@ -2,6 +2,8 @@
 
 #include "etastar/engine/change.hpp"
 
+#include "kept.hpp"
+
 #include <cblas.h>
 
 #include <algorithm>
@@ -117,10 +119,7 @@ void DenseEngine<T>::prepare(const network::Network& network) {
     const std::size_t depth = network.depth();
     const std::size_t matrix = n * n;
     kept_layers_ = static_cast<std::uint32_t>(std::min(depth - 1, weight_budget_ / (matrix * sizeof(T))));
-    // Buffers are reused from network to network; a smaller need gives memory back only when it is much
-    // smaller.
-    if (kept_.capacity() > 2 * kept_layers_ * matrix) std::vector<T>().swap(kept_);
-    kept_.resize(kept_layers_ * matrix);
+    reserve_kept(kept_, kept_layers_ * matrix);
     block_.resize(transposed_block_rows * std::max(n, std::size_t{input_dim_}));
     if constexpr (std::is_same_v<T, double>) variates_.resize(block_.size());
     z_.resize(n * depth);

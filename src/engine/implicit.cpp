@@ -4,6 +4,7 @@
 #include "etastar/random/normal.hpp"
 
 #include "implicit_kernels.hpp"
+#include "kept.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -226,8 +227,7 @@ NetworkOutcome ImplicitEngine::run(const network::NetworkId& id, std::span<const
 
     kept_layers_ =
         static_cast<std::uint32_t>(std::min<std::size_t>(id.depth, budget_ / (2 * n * sizeof(float))));
-    if (kept_.capacity() > 4 * n * kept_layers_) std::vector<float>().swap(kept_);
-    kept_.resize(2 * n * kept_layers_);
+    reserve_kept(kept_, 2 * n * kept_layers_);
     forward_.resize(n);
     backward_.resize(n);
     fresh_.resize(n);

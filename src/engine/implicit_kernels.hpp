@@ -5,7 +5,8 @@
 #include <vector>
 
 // The loops over neurons of the implicit engine, compiled once per instruction set from implicit_kernels.cpp.
-// All sums are double sums of exact products of floats in a fixed order: every set gives the same bits.
+// Sums are in double and of exact products, but for the panels, which sum 32 products in T first. The order
+// is fixed: every set gives the same bits.
 namespace etastar::engine {
 
 // Columns that one pass over the neurons carries: one vector of floats with AVX-512.

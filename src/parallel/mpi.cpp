@@ -106,9 +106,10 @@ private:
 } // namespace
 
 bool launched_by_mpi() {
-    // Open MPI, MPICH and Intel MPI (hydra), PMIx launchers, srun, ALPS and PALS.
+    // The user's word for a launcher that is not among the rest; Open MPI, MPICH and Intel MPI (hydra), PMIx,
+    // srun, MVAPICH, ALPS and PALS.
     for (const char* name :
-         {"OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS",
+         {"ETASTAR_MPI", "OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE", "PMIX_RANK", "SLURM_STEP_NUM_TASKS",
           "MV2_COMM_WORLD_RANK", "MPI_LOCALRANKID", "ALPS_APP_PE", "PALS_RANKID"})
         if (std::getenv(name) != nullptr) return true;
     return false;

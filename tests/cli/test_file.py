@@ -41,7 +41,7 @@ class Format(Case):
     def test_spec_holds_given_and_default_values(self):
         spec = json.loads(attributes(self.path)["spec"])
         self.assertEqual(spec, {"width": [8, 12], "depth": [1, 2, 4], "eta": [1e-9, 0.1, 10.0], "eta_unit": "linear",
-                                "seeds": 3, "first_seed": 5, "engine": "dense", "input_dim": 64,
+                                "seeds": 3, "first_seed": 5, "engine": "implicit", "input_dim": 64,
                                 "precision": "double", "train": "all", "rates": "mup", "profile": True})
 
     def test_types(self):

@@ -32,11 +32,13 @@ class Bytes(Case):
                         self.assertEqual(file["provenance"].attrs["ranks"], max(count, 1))
                         self.assertEqual(file.attrs["complete"], 1)
 
-    def test_ranks_single(self):
-        self.assert_same([*GRID, "--precision", "single"], [[]])
+    def test_ranks_dense(self):
+        self.assert_same([*GRID, "--engine", "dense"], [[]])
+        self.assert_same([*GRID, "--engine", "dense", "--precision", "double"], [[]], ranks=(2, 5))
 
-    def test_ranks_double(self):
-        self.assert_same([*GRID, "--precision", "double"], [[]])
+    def test_ranks_implicit(self):
+        self.assert_same([*GRID, "--engine", "implicit"], [[]])
+        self.assert_same([*GRID, "--engine", "implicit", "--precision", "double"], [[]], ranks=(2, 5))
 
     def test_more_ranks_than_networks(self):
         self.assert_same(["--width", "16", "--depth", "3", "--seeds", "2", "--eta", "1"], [[]], ranks=(3, 5))
@@ -45,10 +47,13 @@ class Bytes(Case):
     def test_weight_budget(self):
         # Nothing kept, and room for two of the four matrices of width 400 in single precision.
         for precision in ("single", "double"):
-            self.assert_same(["--width", "33,400", "--depth", "5", "--seeds", "2", "--eta", "0.5,2", "--precision",
+            self.assert_same(["--engine", "dense", "--width", "33,400", "--depth", "5", "--seeds", "2", "--eta", "0.5,2", "--precision",
                               precision], [["--weight-budget", "0"], ["--weight-budget", "1"],
                                                           ["--weight-budget", "2"]], ranks=(0,))
         self.assert_same([*GRID], [["--weight-budget", "0"]], ranks=(3,))
+        # Room for two of the five layers of an implicit network of width 65536.
+        self.assert_same(["--engine", "implicit", "--width", "65536", "--depth", "5", "--seeds", "1", "--eta", "1"],
+                         [["--weight-budget", "0"], ["--weight-budget", "1"]], ranks=(0,))
 
     def test_repeated_run(self):
         self.assert_same(GRID, [[]], ranks=(0,))
@@ -101,7 +106,7 @@ class Failures(Case):
     def test_out_of_memory(self):
         if self.limited("--version", ranks=0).returncode != 0:
             self.skipTest("this build does not start with little memory")
-        grid = ["--width", "8,20000000", "--depth", "1,2", "--seeds", "4", "--eta", "1,2"]
+        grid = ["--width", "8,400000000", "--depth", "1,2", "--seeds", "4", "--eta", "1,2"]
         for ranks in (0, 3):
             name = f"{ranks}.h5"
             result = self.limited("sweep", *grid, "--output", name, ranks=ranks)
@@ -114,7 +119,7 @@ class Failures(Case):
             self.assertIn("16 rows failed", result.stdout)
             # Of many like failures some are told, with their network and cause.
             self.assertTrue(1 <= len(own_lines(result)) <= 6, result.stderr)
-            self.assertRegex(own_lines(result)[0], "width 20000000, depth [12], seed [0-3].*memory")
+            self.assertRegex(own_lines(result)[0], "width 400000000, depth [12], seed [0-3].*memory")
         self.assertTrue(raw_rows(self.dir / "0.h5") == raw_rows(self.dir / "3.h5"))
         with h5py.File(self.dir / "0.h5", "r") as file:
             self.assertEqual(file.attrs["complete"], 1)

@@ -50,6 +50,7 @@ struct Sample {
 
 sweep::Spec spec_of(Train train, Rates rates) {
     sweep::Spec spec;
+    spec.engine = sweep::EngineKind::dense;
     spec.eta = {0.1};
     spec.input_dim = 12;
     spec.train = train;

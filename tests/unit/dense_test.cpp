@@ -251,6 +251,7 @@ TEST_CASE("dead layers give zeros, not NaN") {
 
 TEST_CASE("estimates follow the work and count the kept weights") {
     sweep::Spec spec;
+    spec.engine = sweep::EngineKind::dense;
     spec.eta = {0.1, 0.2};
     spec.input_dim = 8;
     const auto small = engine::estimate(spec, 128, 4);

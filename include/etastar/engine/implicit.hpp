@@ -10,19 +10,21 @@
 
 namespace etastar::engine {
 
-// The same law without a single matrix, in O(n) per layer (docs/science.md, "The implicit engine").
+// The same law without a single matrix, in O(n) per layer (docs/science.md, section 7).
 //
 // A Gaussian matrix is only ever asked for three products; conditioned on the answers so far, the next is a
-// combination of known vectors plus a fresh Gaussian vector. With h = h^{l-1}, s = 2/n, and f = z^l . delta^l
-// for every l (Euler's identity for a bias-free ReLU network):
+// combination of known vectors plus a fresh Gaussian vector. With h = h^{l-1}, s the variance of W^l's entries,
+// and f = z^l . delta^l for every l (Euler's identity for a bias-free ReLU network):
 //
-//     z^l            = zeta_l g,                                   zeta_l = sqrt(s) ||h||
-//     (W^l)^T delta^l = alpha h + beta g',                         beta = sqrt(s) ||delta^l||, alpha ||h||^2
-//     = f - beta h.g' W^l w          = a z^l + b delta^l + c (g'' - delta^l (delta^l.g'') / ||delta^l||^2)
+//     W^l h           = z^l = zeta g                       zeta = sqrt(s) ||h||
+//     (W^l)^T delta^l = alpha h + beta g'                  beta = sqrt(s) ||delta^l||
+//                                                          alpha = (f - beta h.g') / ||h||^2
+//     W^l w           = a z^l + b delta^l
+//                       + c (g'' - delta^l (delta^l.g'') / ||delta^l||^2)
 //
-// so a layer is three Gaussian vectors and a handful of scalars. Each eta has its exact law at every width;
-// g'' is common to all of them, so that curves in eta are smooth, and only the joint law over eta is not that
-// of one matrix.
+// so a layer is three Gaussian vectors and a handful of scalars. Each eta has its exact law at every width; g''
+// is common to all of them, so that curves in eta are smooth, and only the joint law over eta is not that of one
+// matrix.
 class ImplicitEngine final : public Engine {
 public:
     ImplicitEngine(std::uint32_t input_dim, network::Train train, network::Rates rates,

@@ -5,7 +5,7 @@
 namespace etastar::parallel {
 
 // True when a launcher (mpirun, srun, ...) started this process as one of several, as far as its environment
-// tells.
+// tells. ETASTAR_MPI, set to anything, says so for a launcher that is not known here.
 bool launched_by_mpi();
 
 // MPI from construction to destruction; one per process. While an exception unwinds, the destructor ends the

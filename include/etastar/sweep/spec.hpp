@@ -25,7 +25,7 @@ struct Spec {
     EtaUnit eta_unit = EtaUnit::linear;
     std::uint64_t seeds = 0; // networks per (width, depth)
     std::uint64_t first_seed = 0;
-    EngineKind engine = EngineKind::dense;
+    EngineKind engine = EngineKind::implicit;
     std::uint32_t input_dim = 0;
     Precision precision = Precision::single_;
     network::Train train = network::Train::all;
