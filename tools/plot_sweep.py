@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-# Only reads: a lock held here could make a sweep that is being resumed give up.
+# Only reads: a lock held here could make a running sweep give up.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 try:
     import h5py
@@ -166,7 +166,7 @@ def make_cell(rows: np.ndarray, c: float) -> Cell:
     seeds, network = np.unique(rows["seed"], return_inverse=True)
     eta, column = np.unique(rows["eta"], return_inverse=True)
     samples = np.full((len(seeds), len(eta) + 1), np.nan)
-    overflow = (rows["status"] == NONFINITE) | ~np.isfinite(rows["dz2_last"])
+    overflow = ~np.isfinite(rows["dz2_last"])
     samples[network, column] = np.where(overflow, np.inf, rows["dz2_last"])
     # Every row of a network repeats its response: any usable one stands for the network.
     linear = (1 + rows["output"] ** 2) * rows["response_last"]
@@ -255,7 +255,6 @@ def star_figure(cells: list[Cell], spec: dict, c: float) -> plt.Figure:
     line = np.arange(first, last + 1)
     fig, (ax, below) = plt.subplots(2, 1, figsize=(6.6, 5.0), sharex=True, layout="constrained",
                                     gridspec_kw={"height_ratios": [3, 1]})
-    ax.set(xscale="log", yscale="log", ylabel=r"$\eta^\star$")
     # Below, the widths of one depth stand side by side, apart from the next depth's.
     step = min(0.02 * np.log(last / first), 0.6 * min(np.diff(np.log(depths)), default=1) / len(widths))
     for i, (width, shade) in enumerate(zip(widths, colours(len(widths)))):
@@ -277,6 +276,8 @@ def star_figure(cells: list[Cell], spec: dict, c: float) -> plt.Figure:
         ax.plot(line, np.sqrt(3 * c) * line**-1.5, color=GREY, ls="--", zorder=0)
         styles.append(sample(r"$\sqrt{3}\,L^{-3/2}$" if c == 1 else r"$\sqrt{3c}\,L^{-3/2}$", ls="--"))
     add_key(fig, f"threshold $c = {c:g}$", styles, "n", widths, MARKERS)
+    # Not before: Matplotlib 3.10 mistakes the logarithms of error bars on a logarithmic axis for data limits.
+    ax.set(xscale="log", yscale="log", ylabel=r"$\eta^\star$")
     log_axis(ax.yaxis, *ax.dataLim.intervaly)
     spread = np.exp(step * len(widths) / 2)
     depth_axis(ax.xaxis, depths, first / spread, last * spread)

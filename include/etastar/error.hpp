@@ -20,7 +20,7 @@ struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// The output file cannot be created, opened, trusted or written.
+// A file cannot be created, opened, trusted or written.
 struct FileError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };

@@ -47,7 +47,7 @@ public:
             visible_.add_options()(
                 "config", po::value<std::string>(),
                 "file of `name = value` lines for the options here; the command line wins");
-        visible_.add_options()("help", "print this help and exit");
+        visible_.add_options()("help,h", "print this help and exit");
         po::options_description all;
         all.add(visible_);
         all.add_options()(operand, po::value<std::vector<std::string>>());
@@ -190,7 +190,8 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     spec.rates = sweep::parse_name<network::Rates>(rates);
     const auto budget_mib = sweep::parse_count("weight-budget", budget, true);
     if (budget_mib > (std::uint64_t{1} << 40))
-        throw UsageError(fmt::format("weight-budget: {} MiB is not meant", budget_mib));
+        throw UsageError(
+            fmt::format("weight-budget: {} MiB is more than there is; at most 1099511627776", budget_mib));
     options.weight_budget = budget_mib * mebibyte;
     options.output = output;
     if (output.empty()) throw UsageError("output: the file name is empty");

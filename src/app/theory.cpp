@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
-#include <cstdio>
+#include <limits>
 
 namespace etastar::app {
 namespace {
@@ -35,11 +35,13 @@ ExitCode theory_command(const Arguments& arguments) {
                                                                 options->train, options->rates);
             const double response = exact.of(options->layer);
             const double response_limit = limit.of(options->layer);
-            const double rate = theory::critical_rate(response, options->threshold);
+            // A moment beyond the range of double has no rate, not the rate 0.
+            const double rate = std::isfinite(response) ? theory::critical_rate(response, options->threshold)
+                                                        : std::numeric_limits<double>::quiet_NaN();
             const double rate_limit = theory::critical_rate(response_limit, options->threshold);
             tree["cells"].push_back({{"width", width},
                                      {"depth", depth},
-                                     {"exact", std::isfinite(response) ? number(rate) : Json(nullptr)},
+                                     {"exact", number(rate)},
                                      {"infinite", number(rate_limit)},
                                      {"response", number(response)},
                                      {"response_infinite", number(response_limit)},

@@ -32,8 +32,8 @@ std::string last_error() {
         const auto begin = at + marker.size();
         text = text.substr(begin, text.find('\'', begin) - begin);
     }
-    std::replace_if(
-        text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, ' ');
+    const auto unprintable = [](unsigned char c) { return c < 0x20 || c >= 0x7f; };
+    std::replace_if(text.begin(), text.end(), unprintable, ' ');
     return text.empty() ? "unknown HDF5 error" : text;
 }
 

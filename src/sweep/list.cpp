@@ -110,7 +110,9 @@ template <class T>
 std::vector<T> sorted_distinct(std::string_view option, std::vector<T> values) {
     std::sort(values.begin(), values.end());
     const auto twice = std::adjacent_find(values.begin(), values.end());
-    if (twice != values.end()) throw UsageError(fmt::format("{}: {} is listed twice", option, *twice));
+    if (twice != values.end())
+        throw UsageError(
+            fmt::format("{}: {} is listed twice, or a range has more points than integers", option, *twice));
     return values;
 }
 

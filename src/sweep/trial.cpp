@@ -11,7 +11,8 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-constexpr double TrialRow::*measurements[] = {
+using Measurement = double TrialRow::*;
+constexpr Measurement measurements[] = {
     &TrialRow::target,        &TrialRow::output,       &TrialRow::output_after,  &TrialRow::loss,
     &TrialRow::loss_after,    &TrialRow::dz2_last,     &TrialRow::dz2_max,       &TrialRow::dz2_mean,
     &TrialRow::response_last, &TrialRow::response_max, &TrialRow::response_mean, &TrialRow::response_output,

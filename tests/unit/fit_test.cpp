@@ -181,7 +181,7 @@ TEST_CASE("warnings") {
     CHECK(warned(table, "1 of 780 rows failed"));
 }
 
-TEST_CASE("JSON has the contract's shape and no NaN") {
+TEST_CASE("JSON has the documented shape and no NaN") {
     analysis::FitOptions options;
     options.thresholds = {1, 1e9};
     const auto tree =

@@ -85,7 +85,7 @@ TEST_CASE("an existing file is kept unless it may be overwritten") {
     const test::TemporaryFolder folder;
     const auto path = folder / "sweep.h5";
     const auto spec = test::small_spec();
-    { std::ofstream(path) << "precious"; }
+    std::ofstream(path) << "precious";
     CHECK_THROWS_AS(io::SweepFile::create(path, spec, provenance, false), FileError);
     CHECK(fs::file_size(path) == 8);
     CHECK(entries(folder.path()) == 1);
