@@ -2,7 +2,7 @@
 
 #include "etastar/analysis/report.hpp"
 #include "etastar/app/commands.hpp"
-#include "etastar/io/sweep_file.hpp"
+#include "etastar/io/sweep_reader.hpp"
 
 #include <fmt/format.h>
 

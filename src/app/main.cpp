@@ -1,11 +1,14 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/app/version.hpp"
 #include "etastar/parallel/mpi.hpp"
+#include "etastar/parallel/runner.hpp"
+#include "etastar/parallel/stop.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <optional>
@@ -17,16 +20,18 @@ constexpr const char* usage = R"(usage: [mpirun -n N] etastar COMMAND [options]
 
 Measures how large a learning rate a deep ReLU network can take, and how it scales with width and depth.
 
-  plan       networks, rows, file size, memory and work of a sweep; runs nothing
-  sweep      run a sweep into one HDF5 file
-  fit FILE   eta* per (width, depth) and the exponents, with intervals, beside exact theory
-  theory     exact and infinite-width eta* for given widths and depths
+  plan            networks, rows, file size, memory and work of a sweep; runs nothing
+  sweep           run a sweep, or what is left of it, into one HDF5 file
+  status FILE     what of a sweep has been done
+  merge SHARD...  join the shards of a sweep into one table
+  fit FILE        eta* per (width, depth) and the exponents, with intervals, beside exact theory
+  theory          exact and infinite-width eta* for given widths and depths
 
   etastar COMMAND --help    options of a command
   etastar --version         version and git revision
 
 Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 the output file cannot be used;
-4 stopped early; 5 finished, with failed trials recorded.
+4 stopped early by a signal or the time limit, --resume continues; 5 finished, with failed trials recorded.
 )";
 
 bool is_one_of(const std::string& text, std::initializer_list<const char*> choices) {
@@ -37,6 +42,8 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> choic
 ExitCode run_alone(const std::string& command, const Arguments& arguments, int ranks) {
     if (command == "plan") return plan_command(arguments, ranks);
     if (command == "fit") return fit_command(arguments);
+    if (command == "merge") return merge_command(arguments);
+    if (command == "status") return status_command(arguments);
     if (command == "theory") return theory_command(arguments);
     if (is_one_of(command, {"--version", "version", "--help", "-h", "help"}) && !arguments.empty())
         throw UsageError(fmt::format("unexpected argument '{}'; see --help", arguments.front()));
@@ -48,8 +55,10 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
         write_document("-", usage);
         return ExitCode::done;
     }
-    if (command.empty()) throw UsageError("no command given: plan, sweep, fit or theory; see --help");
-    throw UsageError(fmt::format("'{}' is not a command: plan, sweep, fit or theory; see --help", command));
+    if (command.empty())
+        throw UsageError("no command given: plan, sweep, status, merge, fit or theory; see --help");
+    throw UsageError(
+        fmt::format("'{}' is not a command: plan, sweep, status, merge, fit or theory; see --help", command));
 }
 
 ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {
@@ -74,12 +83,18 @@ ExitCode run(const std::string& command, const Arguments& arguments, parallel::C
 } // namespace
 } // namespace etastar::app
 
-int main(int argc, char** argv) {
+namespace {
+
+// Seconds for MPI to end: with a rank that died unseen it would wait for ever.
+constexpr double longest_farewell = 10;
+
+int run_program(int argc, char** argv) {
     using namespace etastar;
     const app::Arguments words(argv + 1, argv + argc);
     const std::string command = words.empty() ? "" : words.front();
     const app::Arguments arguments(words.begin() + (words.empty() ? 0 : 1), words.end());
     try {
+        if (command == "sweep") parallel::watch_signals();
         // Without a launcher there is nobody to talk to; starting MPI is slow, and some login nodes refuse
         // it.
         std::optional<parallel::MpiSession> mpi;
@@ -87,9 +102,22 @@ int main(int argc, char** argv) {
         auto communicator = mpi ? mpi->world() : parallel::Communicator();
         const auto code = static_cast<int>(app::run(command, arguments, communicator));
         // Every rank leaves with rank 0's code.
-        return std::stoi(communicator.broadcast(std::to_string(code)));
+        const auto shared = std::stoi(communicator.broadcast(std::to_string(code)));
+        if (mpi) parallel::exit_within(longest_farewell, static_cast<ExitCode>(shared));
+        return shared;
     } catch (const std::exception& error) {
         print_error(error.what());
         return static_cast<int>(ExitCode::internal);
     }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const int code = run_program(argc, argv);
+    if (etastar::parallel::trial_cut_off()) {
+        std::fflush(nullptr);
+        std::_Exit(code);
+    }
+    return code;
 }

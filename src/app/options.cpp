@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
+#include <regex>
 #include <sstream>
 
 namespace etastar::app {
@@ -37,10 +39,12 @@ public:
 
     // The option is a name of a file with `name = value` lines; what the command line sets wins.
     void accept_config() { config_accepted_ = true; }
-    void accept_file() { file_accepted_ = true; }
+
+    // One FILE, or several.
+    void accept_files(bool several) { most_files_ = several ? std::string::npos : 1; }
 
     // False when --help was asked for and printed.
-    bool parse(const Arguments& arguments, std::string* file = nullptr) {
+    bool parse(const Arguments& arguments, std::vector<std::string>* files = nullptr) {
         // What a configuration file may set.
         const po::options_description configurable = visible_;
         if (config_accepted_)
@@ -75,13 +79,10 @@ public:
         }
         std::vector<std::string> operands;
         if (map.count(operand) > 0) operands = map[operand].as<std::vector<std::string>>();
-        if (file_accepted_) {
-            if (operands.empty()) throw UsageError("FILE is missing; see --help");
-            *file = operands.front();
-            operands.erase(operands.begin());
-        }
-        if (!operands.empty())
-            throw UsageError(fmt::format("unexpected argument '{}'; see --help", operands.front()));
+        if (most_files_ > 0 && operands.empty()) throw UsageError("FILE is missing; see --help");
+        if (operands.size() > most_files_)
+            throw UsageError(fmt::format("unexpected argument '{}'; see --help", operands[most_files_]));
+        if (files != nullptr) *files = std::move(operands);
         return true;
     }
 
@@ -107,7 +108,7 @@ private:
     std::string usage_;
     po::options_description visible_;
     bool config_accepted_ = false;
-    bool file_accepted_ = false;
+    std::size_t most_files_ = 0;
 };
 
 constexpr const char* list_help =
@@ -124,6 +125,43 @@ double parse_threshold(const std::string& value) {
     const auto list = sweep::parse_real_list("threshold", value);
     if (list.size() != 1) throw UsageError(fmt::format("threshold: '{}' is not one number", value));
     return list.front();
+}
+
+// 90s, 45m, 3h50m, 2d: in seconds.
+double parse_duration(const std::string& value) {
+    static const std::regex pattern("(?:(\\d{1,9})d)?(?:(\\d{1,9})h)?(?:(\\d{1,9})m)?(?:(\\d{1,9})s)?");
+    constexpr double units[] = {86400, 3600, 60, 1};
+    std::smatch match;
+    double seconds = 0;
+    if (std::regex_match(value, match, pattern))
+        for (std::size_t i = 0; i < std::size(units); ++i)
+            if (match[i + 1].matched) seconds += units[i] * std::stod(match[i + 1].str());
+    if (!(seconds > 0))
+        throw UsageError(fmt::format("time-limit: '{}' is not a duration such as 90s, 45m or 3h50m", value));
+    return seconds;
+}
+
+// Makes the spec that of shard I of N.
+void take_shard(SweepOptions& options, const std::string& value) {
+    static const std::regex pattern("(\\d{1,18})/(\\d{1,18})");
+    std::smatch match;
+    if (!std::regex_match(value, match, pattern))
+        throw UsageError(fmt::format("shard: '{}' is not I/N, such as 3/16", value));
+    const auto index = std::stoull(match[1].str());
+    const auto count = std::stoull(match[2].str());
+    if (index == 0 || index > count)
+        throw UsageError(fmt::format("shard: '{}': there are shards 1 to {}", value, count));
+    auto& spec = options.spec;
+    if (count > spec.seeds)
+        throw UsageError(
+            fmt::format("shard: {} shards of {} seeds would leave some empty", count, spec.seeds));
+    options.shard_of = spec;
+    options.shard = fmt::format("{}/{}", index, count);
+    // The first seeds % count shards have one seed more.
+    const auto each = spec.seeds / count;
+    const auto more = spec.seeds % count;
+    spec.first_seed += (index - 1) * each + std::min<std::uint64_t>(index - 1, more);
+    spec.seeds = each + (index <= more ? 1 : 0);
 }
 
 // A dense network beyond this many seconds is a mistake: the implicit engine does it in O(n) per layer.
@@ -154,7 +192,7 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
             list_help),
         "Options");
     std::string width, depth, eta, seeds, first_seed, eta_unit, engine, input_dim, precision, train, rates,
-        budget, output;
+        budget, output, shard, time_limit;
     SweepOptions options;
     parser.add()("width", text(&width, "1024:16384:x4"), "LIST of widths n")(
         "depth", text(&depth, "4:64:x2"), "LIST of depths L, the number of hidden layers")(
@@ -171,8 +209,14 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         "profile", po::bool_switch(&options.spec.profile), "also keep every layer's response")(
         "weight-budget", text(&budget, std::to_string(engine::default_weight_budget / mebibyte)),
         "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again")(
+        "shard", text(&shard),
+        "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them")(
         "output", text(&output, "etastar.h5"),
-        "result file")("overwrite", po::bool_switch(&options.overwrite), "replace an existing result file");
+        "result file")("resume", po::bool_switch(&options.resume),
+                       "run what is left of an existing result file; one that does not exist is created")(
+        "overwrite", po::bool_switch(&options.overwrite), "replace an existing result file")(
+        "time-limit", text(&time_limit),
+        "90s, 45m or 3h50m: stop with exit code 4 before this time is over; --resume continues");
     parser.accept_config();
     if (!parser.parse(arguments)) return std::nullopt;
 
@@ -195,9 +239,43 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     options.weight_budget = budget_mib * mebibyte;
     options.output = output;
     if (output.empty()) throw UsageError("output: the file name is empty");
+    if (options.resume && options.overwrite)
+        throw UsageError("resume: contradicts --overwrite: a file is either continued or replaced");
+    if (!time_limit.empty()) options.time_limit = parse_duration(time_limit);
     sweep::validate(spec);
+    if (!shard.empty()) take_shard(options, shard);
     refuse_endless(spec, options.weight_budget);
     return options;
+}
+
+std::optional<MergeOptions> parse_merge(const Arguments& arguments) {
+    Parser parser(
+        "usage: etastar merge SHARD... --output FILE [options]\n\nJoins the finished shards of one sweep, "
+        "see `etastar sweep --shard`, into one table: the same rows as\nof the sweep run in one go. Refuses "
+        "shards that overlap, leave a gap, are unfinished or belong to\ndifferent sweeps.\n",
+        "Options");
+    MergeOptions options;
+    std::string output;
+    parser.add()("output", text(&output), "result file")("overwrite", po::bool_switch(&options.overwrite),
+                                                         "replace an existing result file");
+    parser.accept_files(true);
+    std::vector<std::string> files;
+    if (!parser.parse(arguments, &files)) return std::nullopt;
+    if (output.empty()) throw UsageError("output: no file to merge into is given; see --help");
+    options.shards.assign(files.begin(), files.end());
+    options.output = output;
+    return options;
+}
+
+std::optional<std::filesystem::path> parse_status(const Arguments& arguments) {
+    Parser parser("usage: etastar status FILE\n\nWhat of a sweep has been done. Exit code: 0 when it is "
+                  "finished, 4 when "
+                  "networks are left, 5 when\nonly failed ones are, 3 when the file cannot be read.\n",
+                  "Options");
+    parser.accept_files(false);
+    std::vector<std::string> files;
+    if (!parser.parse(arguments, &files)) return std::nullopt;
+    return files.front();
 }
 
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
@@ -206,7 +284,8 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
                   "beside exact theory.\n",
                   "Options");
     FitCommandOptions options;
-    std::string criterion, layer, resamples, seed, file;
+    std::string criterion, layer, resamples, seed;
+    std::vector<std::string> files;
     std::vector<std::string> thresholds;
     parser.add()("criterion", text(&criterion),
                  "linear (first order in eta) or finite (the step itself); default: both")(
@@ -215,9 +294,9 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
         "resamples", text(&resamples, "2000"), "bootstrap resamples behind each interval")(
         "seed", text(&seed, "0"), "seed of the resampling")("json", text(&options.json),
                                                             "write JSON to this file, - for standard output");
-    parser.accept_file();
-    if (!parser.parse(arguments, &file)) return std::nullopt;
-    options.file = file;
+    parser.accept_files(false);
+    if (!parser.parse(arguments, &files)) return std::nullopt;
+    options.file = files.front();
     if (!criterion.empty()) options.fit.criteria = {sweep::parse_name<analysis::Criterion>(criterion)};
     if (!thresholds.empty()) options.fit.thresholds.clear();
     for (const auto& threshold : thresholds) {

@@ -5,41 +5,96 @@
 #include "etastar/engine/engine.hpp"
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/parallel/runner.hpp"
+#include "etastar/parallel/stop.hpp"
 #include "etastar/theory/cell_rates.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <future>
 #include <numeric>
 #include <optional>
 
 namespace etastar::app {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using parallel::Clock;
 using namespace std::chrono_literals;
 
 // Rows are on the disk, not only in the kernel, at most this long after their network has finished.
 constexpr auto sync_interval = 15s;
+// Between looks whether the file is still ours.
+constexpr auto check_interval = 1s;
+// Seconds of the time limit, at most and as a share of it, that are kept for the last writes and the launcher.
+constexpr double longest_reserve = 1;
+constexpr double reserved_share = 0.1;
 // Messages about failed networks before only their number is told.
 constexpr std::uint64_t most_failures_told = 5;
 
 // Writes results as they come and keeps the user informed.
 class Recorder final : public parallel::Collector {
 public:
-    Recorder(io::SweepFile& file, const sweep::Spec& spec, const std::vector<double>& costs)
+    Recorder(io::SweepFile& file, const sweep::Spec& spec, double work)
         : file_(file),
           spec_(spec),
-          costs_(costs),
-          progress_(spec.networks(), std::accumulate(costs.begin(), costs.end(), 0.0)),
-          next_sync_(Clock::now() + sync_interval) {}
+          progress_(file.networks_left().size(), work),
+          next_sync_(Clock::now() + sync_interval),
+          next_check_(Clock::now() + check_interval) {}
 
-    void collect(parallel::NetworkResult&& result) override {
+    void collect(std::vector<parallel::NetworkResult>&& results) override {
+        // Also before writing: a process that was suspended may wake up as the older of two writers.
+        check_file();
+        std::sort(results.begin(), results.end(),
+                  [](const auto& a, const auto& b) { return a.network < b.network; });
         // The profile first: a network whose rows say done is whole.
-        if (!result.response.empty()) file_.write_profile(result.network, result.response);
-        file_.write_rows(result.network * spec_.eta.size(), result.rows);
+        for (const auto& result : results)
+            if (!result.response.empty()) file_.write_profile(result.network, result.response);
+        // Neighbours' rows in one go.
+        std::vector<sweep::TrialRow> rows;
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            rows.insert(rows.end(), results[i].rows.begin(), results[i].rows.end());
+            if (i + 1 < results.size() && results[i + 1].network == results[i].network + 1) continue;
+            file_.write_rows((results[i].network + 1) * spec_.eta.size() - rows.size(), rows);
+            rows.clear();
+        }
+        for (const auto& result : results) note(result);
+        finished_ += results.size();
+        unsynced_ = true;
+    }
+
+    void tick() override {
+        progress_.show();
+        check_file();
+        const auto now = Clock::now();
+        if (!unsynced_ || now < next_sync_) return;
+        if (syncing_.valid()) {
+            if (syncing_.wait_for(0s) != std::future_status::ready) return;
+            syncing_.get();
+        }
+        // In a thread of its own: on some file systems it takes seconds, in which nobody would hand out work.
+        syncing_ = std::async(std::launch::async, [this] { file_.sync(); });
+        unsynced_ = false;
+        next_sync_ = now + sync_interval;
+    }
+
+    std::uint64_t finished() const { return finished_; } // networks, failed ones included
+    std::uint64_t nonfinite() const { return nonfinite_; }
+    std::uint64_t failed() const { return failed_; }
+    double seconds() const { return progress_.seconds(); }
+
+private:
+    void check_file() {
+        const auto now = Clock::now();
+        if (now < next_check_) return;
+        next_check_ = now + check_interval;
+        file_.check();
+    }
+
+    void note(const parallel::NetworkResult& result) {
         for (const auto& row : result.rows) {
             nonfinite_ += row.status == sweep::Status::nonfinite;
             failed_ += row.status == sweep::Status::failed;
@@ -50,119 +105,164 @@ public:
                 "network width {}, depth {}, seed {} failed: {}{}", id.width, id.depth, id.seed, result.error,
                 failed_networks_ == most_failures_told ? " (further failures are only counted)" : ""));
         }
-        progress_.add(costs_[result.network]);
-        unsynced_ = true;
+        progress_.add(result.expected_seconds);
     }
 
-    void tick() override {
-        progress_.show();
-        if (const auto now = Clock::now(); unsynced_ && now >= next_sync_) {
-            file_.sync();
-            unsynced_ = false;
-            next_sync_ = now + sync_interval;
-        }
-    }
-
-    std::uint64_t nonfinite() const { return nonfinite_; }
-    std::uint64_t failed() const { return failed_; }
-    double seconds() const { return progress_.seconds(); }
-
-private:
     io::SweepFile& file_;
     const sweep::Spec& spec_;
-    const std::vector<double>& costs_;
     Progress progress_;
     Clock::time_point next_sync_;
+    Clock::time_point next_check_;
+    std::future<void> syncing_;
     bool unsynced_ = false;
+    std::uint64_t finished_ = 0;
     std::uint64_t nonfinite_ = 0;
     std::uint64_t failed_ = 0;
     std::uint64_t failed_networks_ = 0;
 };
 
-std::vector<double> network_costs(const sweep::Spec& spec, std::size_t weight_budget) {
-    std::vector<double> costs;
-    costs.reserve(spec.networks());
+std::vector<parallel::Unit> units_of(const std::vector<std::uint64_t>& networks, const sweep::Spec& spec,
+                                     std::size_t weight_budget) {
+    std::vector<double> cells;
     for (const auto width : spec.width)
         for (const auto depth : spec.depth)
-            costs.insert(costs.end(), spec.seeds,
-                         engine::estimate(spec, width, depth, weight_budget).seconds);
-    return costs;
+            cells.push_back(engine::estimate(spec, width, depth, weight_budget).seconds);
+    std::vector<parallel::Unit> units;
+    units.reserve(networks.size());
+    for (const auto network : networks) units.push_back({network, cells[network / spec.seeds]});
+    return units;
 }
 
 parallel::EngineFactory engine_factory(const sweep::Spec& spec, std::size_t weight_budget) {
-    return [&spec, weight_budget] { return engine::make_engine(spec, weight_budget); };
+    return [spec, weight_budget] { return engine::make_engine(spec, weight_budget); };
 }
 
-// What rank 0 tells the others before work starts; an empty text sends them home.
-std::string pack_start(const SweepOptions& options) {
-    return nlohmann::json{{"spec", to_json(options.spec)}, {"weight_budget", options.weight_budget}}.dump();
+using Deadline = std::optional<Clock::time_point>;
+
+// What rank 0 tells the others before work starts; an empty text sends them home. Clocks of ranks differ, so the
+// deadline travels as the seconds left.
+std::string pack_start(const SweepOptions& options, const Deadline& deadline) {
+    nlohmann::json tree{{"spec", to_json(options.spec)}, {"weight_budget", options.weight_budget}};
+    if (deadline) tree["seconds_left"] = std::chrono::duration<double>(*deadline - Clock::now()).count();
+    return tree.dump();
 }
 
 struct Prepared {
     SweepOptions options;
     io::SweepFile file;
+    Deadline deadline;
+    bool resumed;
 };
 
-std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator) {
+std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator,
+                                Clock::time_point start) {
     auto options = parse_sweep("sweep", arguments);
     if (!options) return std::nullopt;
     const auto& spec = options->spec;
     for (const auto width : spec.width)
         for (const auto depth : spec.depth) theory::cell_rates(spec, width, depth);
-    const io::Provenance provenance{version(),
-                                    git_revision(),
-                                    parallel::host_name(),
-                                    static_cast<std::uint32_t>(communicator.size()),
-                                    communicator.description(),
-                                    engine::blas_version(),
-                                    engine::blas_core()};
+    Deadline deadline;
+    if (const auto limit = options->time_limit)
+        deadline = start
+                   + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+                       *limit - std::min(longest_reserve, reserved_share * *limit)));
+
+    // A link that points nowhere counts as a file.
+    if (options->resume && std::filesystem::exists(std::filesystem::symlink_status(options->output))) {
+        auto file = io::SweepFile::open(options->output, spec);
+        return Prepared{std::move(*options), std::move(file), deadline, true};
+    }
+    io::Provenance provenance;
+    provenance.version = version();
+    provenance.git_revision = git_revision();
+    provenance.host = parallel::host_name();
+    provenance.ranks = static_cast<std::uint32_t>(communicator.size());
+    provenance.mpi = communicator.description();
+    provenance.blas = engine::blas_version();
+    provenance.blas_core = engine::blas_core();
+    if (options->shard_of) {
+        provenance.shard = options->shard;
+        provenance.shard_of = to_json(*options->shard_of);
+    }
     auto file = io::SweepFile::create(options->output, spec, provenance, options->overwrite);
-    return Prepared{std::move(*options), std::move(file)};
+    return Prepared{std::move(*options), std::move(file), deadline, false};
 }
 
+std::string counted(std::uint64_t count, const char* thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+// Everything that has been told is on disk when this returns.
 ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     const auto& spec = prepared.options.spec;
-    std::vector<std::uint64_t> networks(spec.networks());
-    std::iota(networks.begin(), networks.end(), std::uint64_t{0});
-    const auto costs = network_costs(spec, prepared.options.weight_budget);
-    std::optional<Recorder> recorder(std::in_place, prepared.file, spec, costs);
-    run_networks(communicator, spec, networks, costs, engine_factory(spec, prepared.options.weight_budget),
-                 *recorder);
+    auto& file = prepared.file;
+    const auto name = prepared.options.output.string();
+    const auto before = spec.networks() - file.networks_left().size();
+    if (file.damaged() > 0)
+        print_error(fmt::format("{}: {} torn or damaged; run again", name, counted(file.damaged(), "row")));
+    auto units = units_of(file.networks_left(), spec, prepared.options.weight_budget);
+    const double work =
+        std::accumulate(units.begin(), units.end(), 0.0,
+                        [](double sum, const parallel::Unit& unit) { return sum + unit.seconds; });
+    std::optional<Recorder> recorder(std::in_place, file, spec, work);
+    const auto outcome =
+        run_networks(communicator, spec, std::move(units),
+                     engine_factory(spec, prepared.options.weight_budget), *recorder, prepared.deadline);
+    const auto finished = recorder->finished();
     const auto failed = recorder->failed();
     const auto nonfinite = recorder->nonfinite();
     const auto seconds = recorder->seconds();
     recorder.reset();
-    prepared.file.mark_complete();
 
-    std::string summary = fmt::format("{}: {} networks, {} rows in {}", prepared.options.output.string(),
-                                      spec.networks(), spec.rows(), show_duration(seconds));
-    if (nonfinite > 0) summary += fmt::format("; {} rows left the range of floating point", nonfinite);
-    if (failed > 0) summary += fmt::format("; {} rows failed", failed);
+    std::string summary;
+    if (outcome.stopped) {
+        file.sync();
+        summary = fmt::format(
+            "{}: stopped {}; {} of {} networks finished, {} of them now; --resume continues", name,
+            parallel::stop_requested() == parallel::Urgency::none ? "at the time limit" : "by a signal",
+            before + finished, spec.networks(), finished);
+    } else {
+        file.mark_complete();
+        summary = fmt::format("{}: {}, {} in {}", name, counted(spec.networks(), "network"),
+                              counted(spec.rows(), "row"), show_duration(seconds));
+        if (prepared.resumed) summary += fmt::format("; {} networks were finished before", before);
+    }
+    if (nonfinite > 0)
+        summary += fmt::format("; {} left the range of floating point", counted(nonfinite, "row"));
+    if (failed > 0) summary += fmt::format("; {} failed", counted(failed, "row"));
     // The table is whole whether or not anybody can read this.
     std::fputs((summary + "\n").c_str(), stdout);
+    if (outcome.stopped) return ExitCode::stopped;
     return failed > 0 ? ExitCode::failed_trials : ExitCode::done;
 }
 
 void serve(const std::string& start, parallel::Communicator& communicator) {
     const auto tree = nlohmann::json::parse(start);
     const auto spec = sweep::from_json(tree.at("spec").get<std::string>());
-    serve_networks(communicator, spec, engine_factory(spec, tree.at("weight_budget").get<std::size_t>()));
+    Deadline deadline;
+    if (tree.contains("seconds_left"))
+        deadline = Clock::now()
+                   + std::chrono::duration_cast<Clock::duration>(
+                       std::chrono::duration<double>(tree.at("seconds_left").get<double>()));
+    serve_networks(communicator, spec, engine_factory(spec, tree.at("weight_budget").get<std::size_t>()),
+                   deadline);
 }
 
 } // namespace
 
 ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& communicator) {
+    const auto begin = Clock::now();
     engine::use_one_blas_thread();
     std::optional<Prepared> prepared;
     std::string start;
     if (communicator.rank() == 0) {
         try {
-            prepared = prepare(arguments, communicator);
+            prepared = prepare(arguments, communicator, begin);
         } catch (...) {
             communicator.broadcast("");
             throw;
         }
-        if (prepared) start = pack_start(prepared->options);
+        if (prepared) start = pack_start(prepared->options, prepared->deadline);
     }
     start = communicator.broadcast(start);
     if (start.empty()) return ExitCode::done;

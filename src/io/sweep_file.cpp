@@ -1,21 +1,25 @@
 #include "etastar/io/sweep_file.hpp"
 
+#include "etastar/io/sweep_reader.hpp"
 #include "etastar/theory/cell_rates.hpp"
 
 #include "hdf5.hpp"
 #include "layout.hpp"
+#include "seal.hpp"
+#include "system.hpp"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
-#include <cstring>
+#include <cstdio>
+#include <ctime>
 #include <limits>
+#include <numeric>
 
 namespace etastar::io {
 namespace {
@@ -28,10 +32,6 @@ namespace fs = std::filesystem;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t rows_per_write = 1 << 15;
-
-[[noreturn]] void fail_errno(const fs::path& path, const std::string& action) {
-    throw FileError(fmt::format("{}: cannot {} ({})", path.string(), action, std::strerror(errno)));
-}
 
 // Adds structure to a file being created. Every failure names the final path, not the temporary one.
 class Builder {
@@ -107,10 +107,13 @@ private:
     Handle file_;
 };
 
+double now_unix() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 void build_provenance(Builder& builder, const Provenance& provenance) {
     const auto group = builder.group("provenance");
-    const auto now = std::chrono::system_clock::now();
-    const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
+    const double seconds = now_unix();
     const double unknown = nan;
     builder.attribute(group.get(), "version", provenance.version);
     builder.attribute(group.get(), "git_revision", provenance.git_revision);
@@ -120,18 +123,25 @@ void build_provenance(Builder& builder, const Provenance& provenance) {
     builder.attribute(group.get(), "blas", provenance.blas);
     builder.attribute(group.get(), "blas_core", provenance.blas_core);
     builder.attribute(group.get(), "hdf5", hdf5_version());
-    builder.attribute(
-        group.get(), "started",
-        fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now))));
+    builder.attribute(group.get(), "started",
+                      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds))));
     builder.attribute(group.get(), "started_unix", H5T_IEEE_F64LE, {}, &seconds);
     builder.attribute(group.get(), "finished_unix", H5T_IEEE_F64LE, {}, &unknown);
+    if (!provenance.shard.empty()) {
+        builder.attribute(group.get(), "shard", provenance.shard);
+        builder.attribute(group.get(), "shard_of", provenance.shard_of);
+    }
+    if (!provenance.merged_from.empty())
+        builder.attribute(group.get(), "merged_from", provenance.merged_from);
 }
+
+std::string temporary_prefix(const fs::path& path) { return path.filename().string() + ".creating-"; }
 
 // Removes the file unless it was given its final name.
 class TemporaryFile {
 public:
     explicit TemporaryFile(const fs::path& path)
-        : path_(path.string() + fmt::format(".creating-{}", getpid())) {}
+        : path_(path.parent_path() / (temporary_prefix(path) + std::to_string(getpid()))) {}
     ~TemporaryFile() {
         std::error_code ignored;
         if (!kept_) fs::remove(path_, ignored);
@@ -151,24 +161,52 @@ private:
     bool kept_ = false;
 };
 
+// What killed processes have left; the writer's alone to remove.
+void remove_leftovers(const fs::path& path) {
+    std::error_code error;
+    const auto folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    for (const auto& name : {temporary_prefix(path), path.filename().string() + ".sealing-"})
+        for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+            if (entry->path().filename().string().starts_with(name)) {
+                std::error_code ignored;
+                fs::remove(entry->path(), ignored);
+            }
+}
+
+void refuse_what_is_no_file(const fs::path& name) {
+    std::error_code ignored;
+    const auto status = fs::status(name, ignored);
+    if (fs::exists(status) && !fs::is_regular_file(status))
+        throw FileError(fmt::format("{}: exists and is not a regular file", name.string()));
+}
+
+void refuse_existing(const fs::path& name) {
+    std::error_code ignored;
+    if (fs::exists(fs::symlink_status(name, ignored)))
+        throw FileError(
+            fmt::format("{}: exists already; --resume continues it, --overwrite replaces it", name.string()));
+}
+
+void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& found) {
+    std::string what;
+    for (const auto& [field, here, there] : sweep::differences(wanted, found))
+        what +=
+            fmt::format("{}{} is {} there, {} is asked for", what.empty() ? "" : "; ", field, there, here);
+    if (!what.empty()) throw FileError(fmt::format("{}: holds another sweep: {}", path.string(), what));
+}
+
+// The file behind a symbolic link: that is what is locked, replaced and written.
+fs::path resolved(const fs::path& name) {
+    std::error_code ignored;
+    return fs::is_symlink(name, ignored) && fs::exists(name, ignored) ? fs::canonical(name) : name;
+}
+
 void sync_directory_of(const fs::path& path) {
     const auto directory = path.has_parent_path() ? path.parent_path() : fs::path(".");
     const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return; // some file systems have none to offer; the rename itself has happened
     ::fsync(descriptor);
     ::close(descriptor);
-}
-
-// Calls visit(row index, coordinates) for the whole grid in canonical order.
-template <class Visit>
-void for_each_row(const Spec& spec, Visit visit) {
-    std::uint64_t row = 0;
-    for (const auto width : spec.width)
-        for (const auto depth : spec.depth) {
-            const auto rates = theory::cell_rates(spec, width, depth);
-            for (std::uint64_t i = 0; i < spec.seeds; ++i)
-                for (const double rate : rates) visit(row++, width, depth, spec.first_seed + i, rate);
-        }
 }
 
 } // namespace
@@ -189,20 +227,18 @@ std::uint64_t file_bytes(const Spec& spec) {
 SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Provenance& provenance,
                             bool overwrite) {
     const hdf5::QuietErrors quiet;
-    std::error_code error;
-    const auto status = fs::status(name, error);
-    if (fs::exists(status) && !fs::is_regular_file(status))
-        throw FileError(fmt::format("{}: exists and is not a regular file", name.string()));
-    if (fs::exists(fs::symlink_status(name, error)) && !overwrite)
-        throw FileError(fmt::format("{}: exists already; --overwrite replaces it", name.string()));
-    // Through a symbolic link, the file it points to is replaced, not the link.
-    const auto path = fs::exists(status) ? fs::canonical(name) : name;
+    refuse_what_is_no_file(name);
+    if (!overwrite) refuse_existing(name);
+    const auto path = resolved(name);
+    SweepFile file(path, Lease::acquire(path));
+    if (!overwrite) refuse_existing(name); // now that nobody else can create it
+    remove_leftovers(path);
 
     TemporaryFile temporary(path);
     // Opened first for errno's sake: HDF5 tells less about a missing folder or a full disk.
-    const int descriptor = ::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0) fail_errno(path, "create it");
-    SweepFile file(path, descriptor);
+    file.descriptor_ =
+        Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file.descriptor_) fail_errno(path, "create it");
 
     Builder builder(path, temporary.path());
     const std::uint32_t version[] = {format_major, format_minor};
@@ -230,6 +266,11 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
                                                {spec.networks(), file.profile_columns_});
     }
     builder.close();
+    const auto seal = add_seal(file.descriptor_.get(), path,
+                               {file.trials_offset_, spec.rows() * sizeof(TrialRow), file.profile_offset_,
+                                spec.profile ? spec.networks() * file.profile_columns_ * sizeof(double) : 0});
+    file.complete_offset_ = seal.complete_offset;
+    file.finished_offset_ = seal.finished_offset;
 
     std::vector<TrialRow> rows;
     std::uint64_t written = 0;
@@ -238,11 +279,15 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
         written += rows.size();
         rows.clear();
     };
-    for_each_row(
-        spec, [&](std::uint64_t, std::uint32_t width, std::uint32_t depth, std::uint64_t seed, double rate) {
-            rows.push_back(unmeasured_row(width, depth, seed, rate, Status::pending));
-            if (rows.size() == rows_per_write) flush();
-        });
+    for (const auto width : spec.width)
+        for (const auto depth : spec.depth) {
+            const auto rates = theory::cell_rates(spec, width, depth);
+            for (std::uint64_t i = 0; i < spec.seeds; ++i)
+                for (const double rate : rates) {
+                    rows.push_back(unmeasured_row(width, depth, spec.first_seed + i, rate, Status::pending));
+                    if (rows.size() == rows_per_write) flush();
+                }
+        }
     flush();
     if (spec.profile) {
         const std::vector<double> unknown(file.profile_columns_, nan);
@@ -251,172 +296,79 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
     file.sync();
     temporary.rename_to(path);
     sync_directory_of(path);
+    file.networks_left_.resize(spec.networks());
+    std::iota(file.networks_left_.begin(), file.networks_left_.end(), std::uint64_t{0});
     return file;
 }
 
-SweepFile::Descriptor::~Descriptor() {
-    if (number_ >= 0) ::close(number_);
+SweepFile SweepFile::open(const fs::path& name, const Spec& spec) {
+    const hdf5::QuietErrors quiet;
+    refuse_what_is_no_file(name);
+    const auto path = resolved(name);
+    SweepFile file(path, Lease::acquire(path));
+    remove_leftovers(path);
+    {
+        SweepReader reader(path);
+        refuse_another_sweep(path, spec, reader.spec());
+        const auto finished = reader.finished();
+        for (std::uint64_t i = 0; i < finished.size(); ++i)
+            if (!finished[i]) file.networks_left_.push_back(i);
+        file.damaged_ = reader.damaged();
+        file.trials_offset_ = reader.trials_offset();
+        file.profile_offset_ = reader.profile_offset();
+        file.profile_columns_ = spec.profile ? spec.depth.back() : 0;
+    }
+    file.descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file.descriptor_) fail_errno(path, "write to it");
+    auto seal = read_seal(file.descriptor_.get(), path);
+    if (!seal)
+        seal = add_seal(file.descriptor_.get(), path,
+                        {file.trials_offset_, spec.rows() * sizeof(TrialRow), file.profile_offset_,
+                         spec.networks() * file.profile_columns_ * sizeof(double)});
+    file.complete_offset_ = seal->complete_offset;
+    file.finished_offset_ = seal->finished_offset;
+    if (!file.networks_left_.empty()) file.set_complete(false, nan);
+    return file;
 }
 
-void SweepFile::write_at(std::uint64_t offset, const void* data, std::size_t size) {
-    const auto* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-        const auto count = ::pwrite(descriptor_.get(), bytes, size, static_cast<off_t>(offset));
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) fail_errno(path_, "write to it");
-        bytes += count;
-        offset += static_cast<std::uint64_t>(count);
-        size -= static_cast<std::size_t>(count);
+void SweepFile::check() {
+    struct stat open_file = {};
+    struct stat named = {};
+    if (::stat(path_.c_str(), &named) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            throw FileError(fmt::format("{}: was removed while the sweep ran", path_.string()));
+    } else if (::fstat(descriptor_.get(), &open_file) == 0
+               && (open_file.st_dev != named.st_dev || open_file.st_ino != named.st_ino)) {
+        throw FileError(fmt::format("{}: was replaced while the sweep ran", path_.string()));
     }
+    lease_.check();
 }
 
 void SweepFile::write_rows(std::uint64_t first_row, std::span<const TrialRow> rows) {
-    write_at(trials_offset_ + first_row * sizeof(TrialRow), rows.data(), rows.size_bytes());
+    write_at(descriptor_.get(), path_, trials_offset_ + first_row * sizeof(TrialRow), rows.data(),
+             rows.size_bytes());
 }
 
 void SweepFile::write_profile(std::uint64_t network, std::span<const double> response) {
-    write_at(profile_offset_ + network * profile_columns_ * sizeof(double), response.data(),
-             response.size_bytes());
+    write_at(descriptor_.get(), path_, profile_offset_ + network * profile_columns_ * sizeof(double),
+             response.data(), response.size_bytes());
 }
 
 void SweepFile::sync() {
     if (::fsync(descriptor_.get()) != 0) fail_errno(path_, "write to it");
 }
 
-void SweepFile::mark_complete() {
-    sync();
-    const hdf5::QuietErrors quiet;
-    const auto require = [this](bool success) {
-        if (!success) hdf5::fail(path_, "mark it complete");
-    };
-    const auto access = hdf5::unlocked_access();
-    Handle file(H5Fopen(path_.c_str(), H5F_ACC_RDWR, access.get()), H5Fclose);
-    require(bool(file));
-    const auto set = [&](const char* object, const char* name, hid_t type, const void* value) {
-        // HDF5 1.10.8 cannot write to what H5Aopen_by_name opens; with the object held open it can.
-        Handle owner(H5Oopen(file.get(), object, H5P_DEFAULT), H5Oclose);
-        require(bool(owner));
-        Handle attribute(H5Aopen(owner.get(), name, H5P_DEFAULT), H5Aclose);
-        require(bool(attribute) && H5Awrite(attribute.get(), type, value) >= 0 && attribute.close()
-                && owner.close());
-    };
-    const double now =
-        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-    const std::uint8_t complete = 1;
-    set("/provenance", "finished_unix", H5T_NATIVE_DOUBLE, &now);
-    set("/", "complete", H5T_NATIVE_UINT8, &complete);
-    require(file.close());
-    sync();
+void SweepFile::set_complete(bool complete, double finished) {
+    const std::uint8_t flag = complete ? 1 : 0;
+    write_at(descriptor_.get(), path_, finished_offset_, &finished, sizeof(finished));
+    write_at(descriptor_.get(), path_, complete_offset_, &flag, sizeof(flag));
 }
 
-namespace {
-
-class Reader {
-public:
-    explicit Reader(const fs::path& path) : path_(path) {
-        const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        if (descriptor < 0) fail_errno(path, "open it");
-        ::close(descriptor);
-        // Outlives the call: closing it would clear the error of a failed open.
-        const auto access = hdf5::unlocked_access();
-        file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
-        if (!file_)
-            throw FileError(
-                fmt::format("{}: is not a readable HDF5 file ({})", path.string(), hdf5::last_error()));
-    }
-
-    std::string text(const char* name) {
-        Handle attribute = open_attribute(name);
-        const Handle type(H5Aget_type(attribute.get()), H5Tclose);
-        if (!type || H5Tis_variable_str(type.get()) <= 0)
-            damaged(fmt::format("attribute {} is not a string", name));
-        char* value = nullptr;
-        if (H5Aread(attribute.get(), type.get(), &value) < 0 || value == nullptr)
-            hdf5::fail(path_, fmt::format("read {}", name));
-        std::string copy(value);
-        H5free_memory(value);
-        return copy;
-    }
-
-    std::vector<std::uint32_t> integers(const char* name, std::size_t count) {
-        Handle attribute = open_attribute(name);
-        const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-        if (!space || H5Sget_simple_extent_npoints(space.get()) != static_cast<hssize_t>(count))
-            damaged(fmt::format("attribute {} has the wrong shape", name));
-        std::vector<std::uint32_t> values(count);
-        if (H5Aread(attribute.get(), H5T_NATIVE_UINT32, values.data()) < 0)
-            hdf5::fail(path_, fmt::format("read {}", name));
-        return values;
-    }
-
-    std::vector<TrialRow> trials(std::uint64_t expected) {
-        const Handle data(H5Dopen2(file_.get(), "trials", H5P_DEFAULT), H5Dclose);
-        if (!data) hdf5::fail(path_, "open its trials");
-        const Handle type(H5Dget_type(data.get()), H5Tclose);
-        const Handle expected_type = trial_type();
-        if (!type || H5Tequal(type.get(), expected_type.get()) <= 0)
-            damaged("its trials have other fields than format 1");
-        const Handle space(H5Dget_space(data.get()), H5Sclose);
-        const auto count = H5Sget_simple_extent_npoints(space.get());
-        if (H5Sget_simple_extent_ndims(space.get()) != 1 || count != static_cast<hssize_t>(expected))
-            damaged(fmt::format("it has {} trials where its spec has {}", count, expected));
-        std::vector<TrialRow> rows(expected);
-        if (H5Dread(data.get(), expected_type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()) < 0)
-            hdf5::fail(path_, "read its trials");
-        return rows;
-    }
-
-    [[noreturn]] void damaged(const std::string& why) const {
-        throw FileError(fmt::format("{}: is damaged: {}", path_.string(), why));
-    }
-
-    bool has_attribute(const char* name) { return H5Aexists(file_.get(), name) > 0; }
-
-private:
-    Handle open_attribute(const char* name) {
-        Handle attribute(H5Aopen(file_.get(), name, H5P_DEFAULT), H5Aclose);
-        if (!attribute) damaged(fmt::format("attribute {} is missing", name));
-        return attribute;
-    }
-
-    fs::path path_;
-    Handle file_;
-};
-
-} // namespace
-
-analysis::TrialTable read_sweep_file(const fs::path& path) {
-    const hdf5::QuietErrors quiet;
-    Reader reader(path);
-    if (!reader.has_attribute("filetype") || reader.text("filetype") != file_type)
-        throw FileError(fmt::format("{}: is an HDF5 file, but not of type {}", path.string(), file_type));
-    const auto version = reader.integers("format_version", 2);
-    if (version[0] > format_major)
-        throw FileError(fmt::format("{}: has format {}.{}; this program reads up to {}.x", path.string(),
-                                    version[0], version[1], format_major));
-    const auto spec = reader.text("spec");
-    if (sweep::hash(spec) != reader.text("spec_hash")) reader.damaged("spec and spec_hash disagree");
-    analysis::TrialTable table;
-    try {
-        table.spec = sweep::from_json(spec);
-        for (const auto width : table.spec.width)
-            for (const auto depth : table.spec.depth) theory::cell_rates(table.spec, width, depth);
-    } catch (const UsageError& error) {
-        reader.damaged(error.what());
-    }
-    table.complete = reader.integers("complete", 1)[0] != 0;
-    table.rows = reader.trials(table.spec.rows());
-    for_each_row(table.spec, [&](std::uint64_t i, std::uint32_t width, std::uint32_t depth,
-                                 std::uint64_t seed, double rate) {
-        auto& row = table.rows[i];
-        // A rate may differ in its last digits where another version's theory set the unit of eta.
-        const bool expected = row.width == width && row.depth == depth && row.seed == seed
-                              && std::abs(row.eta / rate - 1) < 1e-9;
-        if (expected && intact(row)) return;
-        ++table.damaged;
-        row = unmeasured_row(width, depth, seed, rate, Status::pending);
-    });
-    return table;
+void SweepFile::mark_complete() {
+    sync();
+    check();
+    set_complete(true, now_unix());
+    sync();
 }
 
 } // namespace etastar::io

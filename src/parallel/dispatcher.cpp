@@ -1,8 +1,8 @@
 #include "etastar/parallel/dispatcher.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
-#include <stdexcept>
 #include <utility>
 
 namespace etastar::parallel {
@@ -10,58 +10,136 @@ namespace {
 
 // A batch is at most this share of an even split of what is left, ...
 constexpr double share = 0.25;
-// ... at most this many seconds of work, so that results arrive steadily, ...
+// ... at most this many seconds of work for each rank, so that results arrive steadily, ...
 constexpr double longest_main = 0.25;
 constexpr double longest_filler = 0.005;
-// ... and at most this many units, so that messages stay small.
+// ... and at most this many networks for each rank, so that messages stay small.
 constexpr std::size_t most_units = 4096;
+constexpr std::size_t most_units_of_a_leader = 32768;
+
+// A leader has at least this many seconds of work for each rank behind it: the answer to its call for more takes
+// part of a second, for it reports a few times a second only.
+constexpr double leader_stock = 1.0;
+
+// A child is late that is silent for this many seconds and this many times its longest network.
+constexpr double patience = 2.0;
+constexpr double patience_factor = 3.0;
+
+bool costlier(const Unit& a, const Unit& b) { return a.seconds > b.seconds; }
 
 } // namespace
 
-Dispatcher::Dispatcher(const std::vector<double>& costs, int ranks)
-    : order_(costs.size()),
-      up_to_(costs.size() + 1, 0.0),
-      ranks_(static_cast<std::size_t>(ranks)),
-      last_(costs.size()) {
-    std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-    std::stable_sort(order_.begin(), order_.end(), [&](auto a, auto b) { return costs[a] > costs[b]; });
-    for (std::size_t i = 0; i < order_.size(); ++i) up_to_[i + 1] = up_to_[i] + costs[order_[i]];
+Dispatcher::Dispatcher(std::vector<double> weights)
+    : up_to_(1, 0.0),
+      children_(weights.size()),
+      weights_(std::accumulate(weights.begin(), weights.end(), 0.0)) {
+    for (std::size_t i = 0; i < weights.size(); ++i) children_[i].weight = weights[i];
 }
 
-bool Dispatcher::wants_batch(int rank) const {
-    return !all_handed_out() && ranks_[static_cast<std::size_t>(rank)].next.units == 0;
+void Dispatcher::add(std::vector<Unit> units) {
+    std::stable_sort(units.begin(), units.end(), costlier);
+    std::vector<Unit> merged;
+    merged.reserve(left() + units.size());
+    const auto begin = units_.begin() + static_cast<std::ptrdiff_t>(first_);
+    const auto end = units_.end() - static_cast<std::ptrdiff_t>(cut_);
+    std::merge(begin, end, units.begin(), units.end(), std::back_inserter(merged), costlier);
+    units_ = std::move(merged);
+    first_ = cut_ = 0;
+    up_to_.assign(units_.size() + 1, 0.0);
+    for (std::size_t i = 0; i < units_.size(); ++i) up_to_[i + 1] = up_to_[i] + units_[i].seconds;
 }
 
-std::vector<std::uint32_t> Dispatcher::next_batch(int rank) {
-    if (!wants_batch(rank)) return {};
-    auto& owner = ranks_[static_cast<std::size_t>(rank)];
-    const bool filler = owner.in_hand.units > 0 && !owner.in_hand.filler;
-    const double even_share = share * cost(first_, last_) / static_cast<double>(ranks_.size());
-    const double longest = std::min(even_share, filler ? longest_filler : longest_main);
+std::size_t Dispatcher::clear() {
+    const std::size_t count = left();
+    first_ += count;
+    return count;
+}
 
-    std::size_t begin = filler ? last_ - 1 : first_;
+std::size_t Dispatcher::drop_longer_than(double seconds) {
+    std::size_t count = 0;
+    // Of what was put back a late child may still have the result.
+    for (; !all_handed_out() && units_[first_].seconds > seconds; ++first_)
+        count += put_back_.count(units_[first_].network) == 0;
+    return count;
+}
+
+bool Dispatcher::wants_batch(std::size_t index) const {
+    if (all_handed_out()) return false;
+    const auto& child = children_[index];
+    if (child.weight == 1) return child.batches.size() < 2;
+    return !child.late && child.owned.size() < most_units_of_a_leader
+           && (static_cast<double>(child.owned.size()) < 2 * child.weight
+               || child.owned_seconds < leader_stock * child.weight);
+}
+
+std::vector<Unit> Dispatcher::next_batch(std::size_t index, double now) {
+    if (!wants_batch(index)) return {};
+    auto& child = children_[index];
+    const bool leads = child.weight > 1;
+    const bool filler = !leads && !child.batches.empty() && !child.batches.back().filler;
+    std::size_t last = units_.size() - cut_;
+    const double even_share = share * cost(first_, last) * child.weight / weights_;
+    const double longest = std::min(even_share, child.weight * (filler ? longest_filler : longest_main));
+    const std::size_t most = leads ? most_units_of_a_leader : most_units;
+
+    std::size_t begin = filler ? last - 1 : first_;
     std::size_t end = begin + 1;
-    const auto room = [&] { return end - begin < most_units && end - begin < last_ - first_; };
+    const auto room = [&] { return end - begin < most && end - begin < last - first_; };
     if (filler) {
         while (room() && cost(begin - 1, end) <= longest) --begin;
-        last_ = begin;
+        cut_ += end - begin;
     } else {
-        while (room() && cost(begin, end + 1) <= longest) ++end;
+        // Of costly networks a leader gets one for each rank.
+        const auto fits = [&] {
+            const double seconds = cost(begin, end + 1);
+            return seconds <= longest
+                   || (static_cast<double>(end - begin) < child.weight && seconds <= even_share);
+        };
+        while (room() && fits()) ++end;
         first_ = end;
     }
-    (owner.in_hand.units == 0 ? owner.in_hand : owner.next) = {end - begin, filler};
-    return {order_.begin() + static_cast<std::ptrdiff_t>(begin),
-            order_.begin() + static_cast<std::ptrdiff_t>(end)};
+    if (child.owned.empty()) child.heard = now;
+    std::vector<Unit> batch(units_.begin() + static_cast<std::ptrdiff_t>(begin),
+                            units_.begin() + static_cast<std::ptrdiff_t>(end));
+    // What was put back may return to the rank that was late with it.
+    for (const auto& unit : batch)
+        if (child.owned.try_emplace(unit.network, unit.seconds).second) child.owned_seconds += unit.seconds;
+    if (!leads) child.batches.push_back({batch.size(), filler});
+    return batch;
 }
 
-void Dispatcher::finished(int rank, std::size_t units) {
-    auto& owner = ranks_[static_cast<std::size_t>(rank)];
-    if (units > owner.in_hand.units + owner.next.units)
-        throw std::logic_error("a rank finished more than it was given");
-    const std::size_t of_first = std::min(units, owner.in_hand.units);
-    owner.in_hand.units -= of_first;
-    owner.next.units -= units - of_first;
-    if (owner.in_hand.units == 0) owner.in_hand = std::exchange(owner.next, {});
+bool Dispatcher::finished(std::size_t index, std::uint64_t network, double now) {
+    auto& child = children_[index];
+    child.heard = now;
+    child.late = false;
+    if (!child.batches.empty() && --child.batches.front().unfinished == 0) child.batches.pop_front();
+    const auto owned = child.owned.find(network);
+    if (owned == child.owned.end()) return false;
+    child.owned_seconds -= owned->second;
+    child.owned.erase(owned);
+    if (child.owned.empty()) child.owned_seconds = 0;
+    const auto twice = put_back_.find(network);
+    return twice == put_back_.end() || !std::exchange(twice->second, true);
+}
+
+std::size_t Dispatcher::put_back_late(double now, double slack) {
+    std::vector<Unit> back;
+    for (auto& child : children_) {
+        if (child.owned.empty() || child.late || now - child.heard < patience) continue;
+        double longest = 0;
+        for (const auto& [network, seconds] : child.owned) longest = std::max(longest, seconds);
+        if (now - child.heard < patience + patience_factor * slack * longest) continue;
+        child.late = true;
+        for (const auto& [network, seconds] : child.owned)
+            if (const auto twice = put_back_.try_emplace(network, false).first; !twice->second)
+                back.push_back({network, seconds});
+    }
+    if (back.empty()) return 0;
+    // The order of a hash table is nobody's business.
+    std::sort(back.begin(), back.end(), [](const Unit& a, const Unit& b) { return a.network < b.network; });
+    const std::size_t count = back.size();
+    add(std::move(back));
+    return count;
 }
 
 } // namespace etastar::parallel

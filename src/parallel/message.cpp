@@ -54,20 +54,26 @@ private:
 
 } // namespace
 
-std::vector<std::byte> pack_work(const std::vector<std::uint64_t>& networks) {
+std::vector<std::byte> pack_work(const Work& work) {
     Packer packer;
-    packer.put(networks);
+    packer.put(work.units);
+    packer.put(std::vector<double>{work.slack});
     return std::move(packer.bytes);
 }
 
-std::vector<std::uint64_t> unpack_work(std::span<const std::byte> payload) {
-    return Unpacker(payload).get<std::vector<std::uint64_t>>();
+Work unpack_work(std::span<const std::byte> payload) {
+    Unpacker unpacker(payload);
+    Work work;
+    work.units = unpacker.get<std::vector<Unit>>();
+    work.slack = unpacker.get<std::vector<double>>().at(0);
+    return work;
 }
 
 std::vector<std::byte> pack_results(const std::vector<NetworkResult>& results) {
     Packer packer;
     for (const auto& result : results) {
-        packer.put(std::vector<std::uint64_t>{result.network});
+        packer.put(std::vector<std::uint64_t>{result.network, result.skipped});
+        packer.put(std::vector<double>{result.expected_seconds, result.seconds});
         packer.put(result.rows);
         packer.put(result.response);
         packer.put(result.error);
@@ -80,13 +86,28 @@ std::vector<NetworkResult> unpack_results(std::span<const std::byte> payload) {
     std::vector<NetworkResult> results;
     while (!unpacker.empty()) {
         NetworkResult result;
-        result.network = unpacker.get<std::vector<std::uint64_t>>().at(0);
+        const auto integers = unpacker.get<std::vector<std::uint64_t>>();
+        result.network = integers.at(0);
+        result.skipped = integers.at(1) != 0;
+        const auto seconds = unpacker.get<std::vector<double>>();
+        result.expected_seconds = seconds.at(0);
+        result.seconds = seconds.at(1);
         result.rows = unpacker.get<std::vector<sweep::TrialRow>>();
         result.response = unpacker.get<std::vector<double>>();
         result.error = unpacker.get<std::string>();
         results.push_back(std::move(result));
     }
     return results;
+}
+
+std::vector<std::byte> pack_number(double number) {
+    Packer packer;
+    packer.put(std::vector<double>{number});
+    return std::move(packer.bytes);
+}
+
+double unpack_number(std::span<const std::byte> payload) {
+    return Unpacker(payload).get<std::vector<double>>().at(0);
 }
 
 } // namespace etastar::parallel

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "etastar/parallel/runner.hpp"
+#include "etastar/parallel/dispatcher.hpp"
+#include "etastar/parallel/result.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -11,10 +11,13 @@
 // in memory.
 namespace etastar::parallel {
 
-std::vector<std::byte> pack_work(const std::vector<std::uint64_t>& networks);
-std::vector<std::uint64_t> unpack_work(std::span<const std::byte> payload);
+std::vector<std::byte> pack_work(const Work& work);
+Work unpack_work(std::span<const std::byte> payload);
 
 std::vector<std::byte> pack_results(const std::vector<NetworkResult>& results);
 std::vector<NetworkResult> unpack_results(std::span<const std::byte> payload);
+
+std::vector<std::byte> pack_number(double number);
+double unpack_number(std::span<const std::byte> payload);
 
 } // namespace etastar::parallel

@@ -1,30 +1,26 @@
 #include "etastar/parallel/runner.hpp"
 
-#include "etastar/parallel/dispatcher.hpp"
-#include "etastar/theory/cell_rates.hpp"
+#include "etastar/parallel/node.hpp"
+#include "etastar/parallel/stop.hpp"
 
-#include "message.hpp"
+#include "local_worker.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <exception>
-#include <mutex>
 #include <new>
 #include <thread>
 
 namespace etastar::parallel {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// Results travel when a batch is finished, and from within a long one at least this often.
-constexpr auto longest_silence = 500ms;
+// For the last messages of a sweep.
+constexpr auto longest_farewell = 200ms;
 
 // Sleeps longer the longer nothing happens, so that waiting costs no core: ranks may share one.
 class Backoff {
@@ -42,212 +38,100 @@ private:
     std::chrono::microseconds pause_ = shortest;
 };
 
-// Runs single networks for one rank.
-class Worker {
-public:
-    Worker(const sweep::Spec& spec, const EngineFactory& make_engine) : spec_(spec), engine_(make_engine()) {}
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-    NetworkResult run(std::uint64_t index) {
-        const auto id = spec_.network(index);
-        const auto rates = theory::cell_rates(spec_, id.width, id.depth);
-        NetworkResult result;
-        result.network = index;
-        try {
-            auto outcome = engine_->run(id, rates);
-            result.rows = engine::trial_rows(id, rates, outcome);
-            if (spec_.profile) result.response = std::move(outcome.response);
-        } catch (const std::bad_alloc&) {
-            result.error = "out of memory";
-        } catch (const std::exception& error) {
-            result.error = *error.what() != '\0' ? error.what() : "unknown error";
+// One rank's life in a sweep; the collector is rank 0's.
+Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::vector<Unit> units,
+                    const EngineFactory& make_engine, Collector* collector,
+                    std::optional<Clock::time_point> deadline, const Tree& tree) {
+    const auto start = Clock::now();
+    Node node(communicator, tree);
+    LocalWorker local(spec, make_engine, deadline);
+    Backoff backoff;
+    Outcome outcome;
+    if (collector != nullptr) {
+        if (deadline) node.set_deadline(std::chrono::duration<double>(*deadline - start).count());
+        node.add(std::move(units), 0);
+        local.add(node.take_work());
+    }
+
+    const auto stop = [&](double grace, double now) {
+        outcome.stopped = true;
+        node.stop(grace, now);
+    };
+    Urgency urgency = Urgency::none;
+    while (true) {
+        const double now = seconds_since(start);
+        bool idle = true;
+        // What follows a dismissal belongs to another sweep.
+        while (!node.dismissed()) {
+            const auto message = communicator.poll();
+            if (!message) break;
+            node.receive(*message, now);
+            idle = false;
         }
-        if (!result.error.empty()) {
-            result.rows.clear();
-            for (const double rate : rates)
-                result.rows.push_back(
-                    sweep::unmeasured_row(id.width, id.depth, id.seed, rate, sweep::Status::failed));
+        if (node.dismissed()) break;
+        if (auto results = local.take(); !results.empty()) {
+            node.finished_here(std::move(results), now);
+            idle = false;
         }
-        return result;
-    }
-
-private:
-    const sweep::Spec& spec_;
-    std::unique_ptr<engine::Engine> engine_;
-};
-
-// Rank 0's own trials, in a thread beside the one that coordinates.
-class LocalWorker {
-public:
-    LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engine)
-        : thread_([this, &spec, &make_engine] { work(spec, make_engine); }) {}
-
-    ~LocalWorker() {
-        {
-            const std::lock_guard lock(mutex_);
-            stop_ = true;
-            todo_.clear();
+        node.advance(now);
+        if (auto work = node.take_work(); !work.units.empty()) local.add(work);
+        communicator.all_sent(); // a long message only leaves while this rank is inside the library
+        if (collector != nullptr) {
+            if (auto results = node.take_results(); !results.empty()) collector->collect(std::move(results));
+            collector->tick();
         }
-        work_arrived_.notify_one();
-        thread_.join();
-    }
-    LocalWorker(const LocalWorker&) = delete;
-    LocalWorker& operator=(const LocalWorker&) = delete;
 
-    void add(const std::vector<std::uint64_t>& networks) {
-        {
-            const std::lock_guard lock(mutex_);
-            todo_.insert(todo_.end(), networks.begin(), networks.end());
+        if (const auto wished = std::max(stop_requested(), node.wished()); wished > urgency) {
+            urgency = wished;
+            exit_within(patience(urgency), ExitCode::stopped);
+            if (collector != nullptr)
+                stop(grace(urgency), now);
+            else
+                node.wish_to_stop(urgency);
         }
-        work_arrived_.notify_one();
-    }
-
-    // Results so far.
-    std::vector<NetworkResult> take() {
-        const std::lock_guard lock(mutex_);
-        if (error_) std::rethrow_exception(error_);
-        return std::exchange(done_, {});
-    }
-
-    // Waits until there is nothing left to do here, at most for `pause`. Not for every result: between tiny
-    // networks the wake-ups would cost more than the trials.
-    void wait(std::chrono::microseconds pause) {
-        std::unique_lock lock(mutex_);
-        ran_dry_.wait_for(lock, pause, [this] { return (todo_.empty() && !done_.empty()) || error_; });
-    }
-
-private:
-    void work(const sweep::Spec& spec, const EngineFactory& make_engine) {
-        try {
-            Worker worker(spec, make_engine);
-            std::unique_lock lock(mutex_);
-            while (true) {
-                work_arrived_.wait(lock, [this] { return stop_ || !todo_.empty(); });
-                if (stop_) return;
-                const auto network = todo_.front();
-                todo_.pop_front();
-                lock.unlock();
-                auto result = worker.run(network);
-                lock.lock();
-                done_.push_back(std::move(result));
-                if (todo_.empty()) ran_dry_.notify_one();
-            }
-        } catch (...) {
-            const std::lock_guard lock(mutex_);
-            error_ = std::current_exception();
-            ran_dry_.notify_one();
+        if (collector != nullptr && deadline && Clock::now() >= *deadline && !node.settled())
+            stop(grace(Urgency::at_once), now);
+        if (collector != nullptr && node.settled()) break;
+        if (node.stopping()) {
+            local.clear();
+            const bool over = now >= node.leave_at();
+            if (over || (!local.busy() && node.children_gone())) break;
         }
+        if (idle)
+            local.wait(backoff.next());
+        else
+            backoff.reset();
     }
-
-    std::mutex mutex_;
-    std::condition_variable work_arrived_;
-    std::condition_variable ran_dry_;
-    std::deque<std::uint64_t> todo_;
-    std::vector<NetworkResult> done_;
-    std::exception_ptr error_;
-    bool stop_ = false;
-    std::thread thread_;
-};
+    const double now = seconds_since(start);
+    if (collector != nullptr && node.settled()) node.stop(0, now);
+    node.leave(now);
+    local.cut_off();
+    // What is still under way may be for a rank that listens no more.
+    for (const auto until = Clock::now() + longest_farewell;
+         !communicator.all_sent() && Clock::now() < until;)
+        std::this_thread::sleep_for(backoff.next());
+    outcome.not_run = node.not_run();
+    outcome.stopped = outcome.stopped || outcome.not_run > 0;
+    return outcome;
+}
 
 } // namespace
 
-void run_networks(Communicator& communicator, const sweep::Spec& spec,
-                  const std::vector<std::uint64_t>& networks, const std::vector<double>& costs,
-                  const EngineFactory& make_engine, Collector& collector) {
-    Dispatcher dispatcher(costs, communicator.size());
-    LocalWorker local(spec, make_engine);
-    std::size_t collected = 0;
-
-    const auto hand_out = [&](int rank) {
-        if (!dispatcher.wants_batch(rank)) return;
-        std::vector<std::uint64_t> batch;
-        for (const auto unit : dispatcher.next_batch(rank)) batch.push_back(networks[unit]);
-        if (rank == communicator.rank())
-            local.add(batch);
-        else
-            communicator.send(rank, Tag::work, pack_work(batch));
-    };
-    const auto accept = [&](int rank, std::vector<NetworkResult>&& results) {
-        // The next batch goes out before the results are written: the rank may be waiting for it.
-        dispatcher.finished(rank, results.size());
-        hand_out(rank);
-        collected += results.size();
-        for (auto& result : results) collector.collect(std::move(result));
-    };
-
-    // One batch each before anybody's second: where networks are few, every rank gets one.
-    for (int round = 0; round < 2; ++round)
-        for (int rank = 0; rank < communicator.size(); ++rank) hand_out(rank);
-
-    Backoff backoff;
-    while (collected < networks.size()) {
-        bool idle = true;
-        while (auto message = communicator.poll()) {
-            accept(message->source, unpack_results(message->payload));
-            idle = false;
-        }
-        if (auto results = local.take(); !results.empty()) {
-            accept(communicator.rank(), std::move(results));
-            idle = false;
-        }
-        collector.tick();
-        if (!idle)
-            backoff.reset();
-        else
-            local.wait(backoff.next());
-    }
-    for (int rank = 1; rank < communicator.size(); ++rank) communicator.send(rank, Tag::stop, {});
-    while (!communicator.all_sent()) std::this_thread::sleep_for(backoff.next());
+Outcome run_networks(Communicator& communicator, const sweep::Spec& spec, std::vector<Unit> units,
+                     const EngineFactory& make_engine, Collector& collector,
+                     std::optional<Clock::time_point> deadline, std::optional<Tree> tree) {
+    return participate(communicator, spec, std::move(units), make_engine, &collector, deadline,
+                       tree.value_or(Tree(communicator.size())));
 }
 
-void serve_networks(Communicator& communicator, const sweep::Spec& spec, const EngineFactory& make_engine) {
-    Worker worker(spec, make_engine);
-    std::deque<std::deque<std::uint64_t>> batches;
-    std::vector<NetworkResult> results;
-    bool stopped = false;
-    const auto receive = [&] {
-        bool any = false;
-        // What follows a stop belongs to another run.
-        while (!stopped) {
-            const auto message = communicator.poll();
-            if (!message) break;
-            any = true;
-            if (message->tag == Tag::stop) {
-                stopped = true;
-            } else {
-                const auto batch = unpack_work(message->payload);
-                batches.emplace_back(batch.begin(), batch.end());
-            }
-        }
-        return any;
-    };
-    auto last_sent = Clock::now();
-    const auto send = [&] {
-        communicator.send(0, Tag::result, pack_results(results));
-        results.clear();
-        // A long message only leaves while this rank is inside the library; a network may take minutes.
-        Backoff backoff;
-        while (!communicator.all_sent()) {
-            receive();
-            std::this_thread::sleep_for(backoff.next());
-        }
-        last_sent = Clock::now();
-    };
-
-    Backoff backoff;
-    while (true) {
-        if (receive()) backoff.reset();
-        if (batches.empty()) {
-            if (stopped) return;
-            std::this_thread::sleep_for(backoff.next());
-            continue;
-        }
-        auto& batch = batches.front();
-        results.push_back(worker.run(batch.front()));
-        batch.pop_front();
-        const bool batch_finished = batch.empty();
-        if (batch_finished) batches.pop_front();
-        if (batch_finished || Clock::now() - last_sent > longest_silence) send();
-    }
+void serve_networks(Communicator& communicator, const sweep::Spec& spec, const EngineFactory& make_engine,
+                    std::optional<Clock::time_point> deadline, std::optional<Tree> tree) {
+    participate(communicator, spec, {}, make_engine, nullptr, deadline,
+                tree.value_or(Tree(communicator.size())));
 }
 
 ExitCode run_guarded(Communicator& communicator, const std::function<ExitCode()>& work) {

@@ -102,13 +102,12 @@ std::string hash(const std::string& json) {
     return to_string(generator(json));
 }
 
-std::vector<std::string> differences(const Spec& here, const Spec& there) {
-    std::vector<std::string> list;
+std::vector<Difference> differences(const Spec& here, const Spec& there) {
+    std::vector<Difference> list;
     const auto mine = to_tree(here);
     const auto theirs = to_tree(there);
     for (const auto& [key, value] : mine.items())
-        if (value != theirs.at(key))
-            list.push_back(fmt::format("{}: {} here, {} there", key, value.dump(), theirs.at(key).dump()));
+        if (value != theirs.at(key)) list.push_back({key, value.dump(), theirs.at(key).dump()});
     return list;
 }
 

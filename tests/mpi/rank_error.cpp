@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
 #include <stdexcept>
 
 using namespace etastar;
@@ -15,7 +14,7 @@ using namespace etastar;
 namespace {
 
 struct Ignore final : parallel::Collector {
-    void collect(parallel::NetworkResult&&) override {}
+    void collect(std::vector<parallel::NetworkResult>&&) override {}
 };
 
 } // namespace
@@ -32,11 +31,10 @@ int main() {
     };
     return static_cast<int>(parallel::run_guarded(world, [&] {
         if (world.rank() == 0) {
-            std::vector<std::uint64_t> networks(spec.networks());
-            std::iota(networks.begin(), networks.end(), std::uint64_t{0});
+            std::vector<parallel::Unit> units;
+            for (std::uint64_t i = 0; i < spec.networks(); ++i) units.push_back({i, 1e-3});
             Ignore ignore;
-            parallel::run_networks(world, spec, networks, std::vector<double>(networks.size(), 1e-3), factory,
-                                   ignore);
+            parallel::run_networks(world, spec, std::move(units), factory, ignore);
         } else {
             parallel::serve_networks(world, spec, factory);
         }

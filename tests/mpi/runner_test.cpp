@@ -21,26 +21,34 @@ struct Collected final : parallel::Collector {
     std::map<std::uint64_t, NetworkResult> results;
     std::size_t duplicates = 0;
     std::size_t ticks = 0;
+    parallel::Outcome outcome;
 
-    void collect(NetworkResult&& result) override {
-        const auto network = result.network;
-        if (!results.emplace(network, std::move(result)).second) ++duplicates;
+    void collect(std::vector<NetworkResult>&& batch) override {
+        for (auto& result : batch) {
+            const auto network = result.network;
+            if (!results.emplace(network, std::move(result)).second) ++duplicates;
+        }
     }
     void tick() override { ++ticks; }
 };
 
+std::vector<parallel::Unit> units_of(const sweep::Spec& spec, double seconds) {
+    std::vector<parallel::Unit> units;
+    for (std::uint64_t i = 0; i < spec.networks(); ++i) units.push_back({i, seconds});
+    return units;
+}
+
 // Runs a sweep on all ranks; the result is rank 0's, empty elsewhere.
-Collected run(const sweep::Spec& spec, const parallel::EngineFactory& factory) {
+Collected run(const sweep::Spec& spec, const parallel::EngineFactory& factory,
+              std::optional<parallel::Tree> tree = {},
+              std::optional<parallel::Clock::time_point> deadline = {}, double seconds = 1e-3) {
     Collected collected;
     auto& world = test::world();
-    if (world.rank() == 0) {
-        std::vector<std::uint64_t> networks(spec.networks());
-        std::iota(networks.begin(), networks.end(), std::uint64_t{0});
-        const std::vector<double> costs(networks.size(), 1e-3);
-        parallel::run_networks(world, spec, networks, costs, factory, collected);
-    } else {
-        parallel::serve_networks(world, spec, factory);
-    }
+    if (world.rank() == 0)
+        collected.outcome =
+            parallel::run_networks(world, spec, units_of(spec, seconds), factory, collected, deadline, tree);
+    else
+        parallel::serve_networks(world, spec, factory, deadline, tree);
     return collected;
 }
 
@@ -108,6 +116,44 @@ TEST_CASE("results do not depend on the number of ranks") {
     }
 }
 
+TEST_CASE("groups of ranks with leaders change nothing") {
+    auto spec = test::small_spec();
+    spec.seeds = 50;
+    spec.profile = true;
+    const auto flat = run(spec, [] { return std::make_unique<FakeEngine>(); });
+    for (const int group : {1, 2, 3}) {
+        const auto grouped = run(
+            spec, [] { return std::make_unique<FakeEngine>(); }, parallel::Tree(test::world().size(), group));
+        if (test::world().rank() != 0) continue;
+        CHECK(grouped.results.size() == spec.networks());
+        CHECK(grouped.duplicates == 0);
+        for (const auto& [index, result] : grouped.results) {
+            const auto& other = flat.results.at(index);
+            CHECK(result.error == other.error);
+            CHECK(
+                std::memcmp(result.rows.data(), other.rows.data(), other.rows.size() * sizeof(other.rows[0]))
+                == 0);
+        }
+    }
+}
+
+TEST_CASE("no network is started that would not end before the deadline") {
+    auto spec = test::small_spec();
+    spec.seeds = 50;
+    const auto factory = [] { return std::make_unique<FakeEngine>(); };
+    const auto soon = parallel::Clock::now() + std::chrono::seconds(2);
+    // Believed to take hours.
+    const auto none = run(spec, factory, {}, soon, 1e4);
+    // Believed to take no time.
+    const auto all = run(spec, factory, {}, soon + std::chrono::seconds(60), 1e-4);
+    if (test::world().rank() != 0) return;
+    CHECK(none.results.empty());
+    CHECK(none.outcome.stopped);
+    CHECK(none.outcome.not_run == spec.networks());
+    CHECK(all.results.size() == spec.networks());
+    CHECK_FALSE(all.outcome.stopped);
+}
+
 TEST_CASE("fewer networks than ranks, and none") {
     auto spec = test::small_spec();
     spec.width = {4};
@@ -119,7 +165,7 @@ TEST_CASE("fewer networks than ranks, and none") {
     Collected none;
     if (test::world().rank() == 0)
         parallel::run_networks(
-            test::world(), spec, {}, {}, [] { return std::make_unique<FakeEngine>(); }, none);
+            test::world(), spec, {}, [] { return std::make_unique<FakeEngine>(); }, none);
     else
         parallel::serve_networks(test::world(), spec, [] { return std::make_unique<FakeEngine>(); });
     CHECK(none.results.empty());

@@ -6,8 +6,11 @@
 using namespace etastar;
 
 TEST_CASE("work and results survive the journey") {
-    const std::vector<std::uint64_t> work{0, 7, ~std::uint64_t{0}};
-    CHECK(parallel::unpack_work(parallel::pack_work(work)) == work);
+    const parallel::Work work{{{0, 0.5}, {7, 1e-6}, {~std::uint64_t{0}, 3600}}, 1.75};
+    const auto unpacked = parallel::unpack_work(parallel::pack_work(work));
+    CHECK(unpacked.units == work.units);
+    CHECK(unpacked.slack == work.slack);
+    CHECK(parallel::unpack_number(parallel::pack_number(0.15)) == 0.15);
 
     std::vector<parallel::NetworkResult> results(2);
     results[0].network = 3;
@@ -15,6 +18,9 @@ TEST_CASE("work and results survive the journey") {
     results[0].response = {1.0, 2.0};
     results[1].network = 1;
     results[1].error = "out of memory";
+    results[1].skipped = true;
+    results[1].expected_seconds = 0.25;
+    results[1].seconds = 0.75;
     const auto back = parallel::unpack_results(parallel::pack_results(results));
     REQUIRE(back.size() == 2);
     CHECK(back[0].network == 3);
@@ -22,6 +28,10 @@ TEST_CASE("work and results survive the journey") {
     REQUIRE(back[0].rows.size() == 1);
     CHECK(std::memcmp(&back[0].rows[0], &results[0].rows[0], sizeof(sweep::TrialRow)) == 0);
     CHECK(back[1].error == "out of memory");
+    CHECK_FALSE(back[0].skipped);
+    CHECK(back[1].skipped);
+    CHECK(back[1].expected_seconds == 0.25);
+    CHECK(back[1].seconds == 0.75);
     CHECK(parallel::unpack_results({}).empty());
 }
 

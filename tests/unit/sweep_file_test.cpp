@@ -1,5 +1,6 @@
 #include "etastar/error.hpp"
 #include "etastar/io/sweep_file.hpp"
+#include "etastar/io/sweep_reader.hpp"
 
 #include "catch.hpp"
 #include "support.hpp"
@@ -13,7 +14,7 @@ using sweep::Status;
 
 namespace {
 
-const io::Provenance provenance{"1.2.3", "abc", "host", 3, "mpi", "blas", "core"};
+const io::Provenance provenance{"1.2.3", "abc", "host", 3, "mpi", "blas", "core", "", "", ""};
 
 sweep::TrialRow measured(const sweep::Spec& spec, std::uint64_t network, std::size_t k) {
     const auto id = spec.network(network);
@@ -40,7 +41,7 @@ TEST_CASE("a new file is a whole table of pending rows, readable at once") {
     auto spec = test::small_spec();
     spec.profile = true;
     auto file = io::SweepFile::create(path, spec, provenance, false);
-    CHECK(entries(folder.path()) == 1);
+    CHECK(entries(folder.path()) == 2); // and its lock
     const auto table = io::read_sweep_file(path);
     CHECK(table.spec == spec);
     CHECK_FALSE(table.complete);

@@ -6,10 +6,12 @@
 
 namespace etastar::app {
 
-// The commands of the program. plan, fit and theory run on rank 0 alone; sweep is collective. All throw
+// The commands of the program. All but sweep run on rank 0 alone; sweep is collective. All throw
 // UsageError and FileError for what the user can mend.
 ExitCode plan_command(const Arguments& arguments, int ranks);
 ExitCode fit_command(const Arguments& arguments);
+ExitCode merge_command(const Arguments& arguments);
+ExitCode status_command(const Arguments& arguments);
 ExitCode theory_command(const Arguments& arguments);
 ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& communicator);
 

@@ -5,6 +5,7 @@
 #include "etastar/theory/moments.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,15 +18,25 @@ using Arguments = std::vector<std::string>; // of a command, without the command
 // Options of `plan` and `sweep`, from the command line and the --config file.
 struct SweepOptions {
     sweep::Spec spec;
+    std::optional<sweep::Spec> shard_of; // the whole sweep where spec is a shard of it
+    std::string shard;                   // "3/16"
     std::filesystem::path output;
+    bool resume = false; // what is left of an existing file
     bool overwrite = false;
-    std::size_t weight_budget = 0; // bytes
+    std::optional<double> time_limit; // seconds
+    std::size_t weight_budget = 0;    // bytes
 };
 
 struct FitCommandOptions {
     std::filesystem::path file;
     analysis::FitOptions fit;
     std::string json; // file name, "-" for standard output, empty for none
+};
+
+struct MergeOptions {
+    std::vector<std::filesystem::path> shards;
+    std::filesystem::path output;
+    bool overwrite = false;
 };
 
 struct TheoryOptions {
@@ -42,6 +53,8 @@ struct TheoryOptions {
 // Each throws UsageError, or returns nothing after --help has been printed on standard output.
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments);
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments);
+std::optional<MergeOptions> parse_merge(const Arguments& arguments);
+std::optional<std::filesystem::path> parse_status(const Arguments& arguments);
 std::optional<TheoryOptions> parse_theory(const Arguments& arguments);
 
 } // namespace etastar::app

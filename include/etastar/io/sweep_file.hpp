@@ -1,6 +1,7 @@
 #pragma once
 
-#include "etastar/analysis/table.hpp"
+#include "etastar/io/descriptor.hpp"
+#include "etastar/io/lease.hpp"
 #include "etastar/sweep/spec.hpp"
 #include "etastar/sweep/trial.hpp"
 
@@ -9,6 +10,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace etastar::io {
 
@@ -24,7 +26,10 @@ struct Provenance {
     std::uint32_t ranks = 1;
     std::string mpi;
     std::string blas;
-    std::string blas_core; // results are reproducible to the bit for equal ones
+    std::string blas_core;   // results are reproducible to the bit for equal ones
+    std::string shard;       // "3/16"; empty for a whole sweep
+    std::string shard_of;    // spec of the whole sweep, JSON
+    std::string merged_from; // files that were merged into this one, comma-separated; empty for a sweep
 };
 
 std::string hdf5_version();
@@ -32,7 +37,7 @@ std::string hdf5_version();
 // Bytes of a sweep's file but for a few kilobytes of structure.
 std::uint64_t file_bytes(const sweep::Spec& spec);
 
-// The output file of a sweep, docs/format.md.
+// The output file of a sweep, docs/format.md, and the right to write it.
 //
 // HDF5 lays the file out once, under a temporary name: every dataset contiguous, allocated in full, every row
 // written as pending and synchronised to disk before the file gets its name. From then on rows are only
@@ -43,9 +48,20 @@ std::uint64_t file_bytes(const sweep::Spec& spec);
 // All members throw FileError naming the file and the cause.
 class SweepFile {
 public:
-    // Refuses an existing file unless `overwrite`, and always what is not a regular file.
+    // Refuses an existing file unless `overwrite`, always what is not a regular file, and a file that another sweep
+    // is writing.
     static SweepFile create(const std::filesystem::path& path, const sweep::Spec& spec,
                             const Provenance& provenance, bool overwrite);
+
+    // An existing file, to be continued. Refuses the file of another spec, naming what differs, and one that
+    // another sweep is writing.
+    static SweepFile open(const std::filesystem::path& path, const sweep::Spec& spec);
+
+    // Networks that are not finished: pending, failed, torn or damaged rows. Ascending.
+    const std::vector<std::uint64_t>& networks_left() const { return networks_left_; }
+
+    // Rows that open() found torn or damaged.
+    std::uint64_t damaged() const { return damaged_; }
 
     // Rows of /trials from first_row on. They reach the kernel before this returns.
     void write_rows(std::uint64_t first_row, std::span<const sweep::TrialRow> rows);
@@ -53,43 +69,29 @@ public:
     // Row `network` of /profile/response: G_l for l = 1..depth.
     void write_profile(std::uint64_t network, std::span<const double> response);
 
-    // To the disk.
+    // That this process is still the file's writer and the file still where it was. To be called every second.
+    void check();
+
+    // To the disk. May be called while another thread writes.
     void sync();
 
     // Synchronises, then records that every row is final.
     void mark_complete();
 
 private:
-    // Owner of an open file.
-    class Descriptor {
-    public:
-        explicit Descriptor(int number) : number_(number) {}
-        Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-        Descriptor& operator=(Descriptor&& other) noexcept {
-            std::swap(number_, other.number_);
-            return *this;
-        }
-        Descriptor(const Descriptor&) = delete;
-        Descriptor& operator=(const Descriptor&) = delete;
-        ~Descriptor();
-        int get() const { return number_; }
-
-    private:
-        int number_;
-    };
-
-    SweepFile(std::filesystem::path path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
-    void write_at(std::uint64_t offset, const void* data, std::size_t size);
+    SweepFile(std::filesystem::path path, Lease lease) : path_(std::move(path)), lease_(std::move(lease)) {}
+    void set_complete(bool complete, double finished);
 
     std::filesystem::path path_;
+    Lease lease_;
     Descriptor descriptor_;
     std::uint64_t trials_offset_ = 0;
     std::uint64_t profile_offset_ = 0; // 0: no profile
     std::uint64_t profile_columns_ = 0;
+    std::uint64_t complete_offset_ = 0;
+    std::uint64_t finished_offset_ = 0;
+    std::vector<std::uint64_t> networks_left_;
+    std::uint64_t damaged_ = 0;
 };
-
-// Reads a whole file. Refuses other file types, newer major versions and tables that are not their spec's; a
-// row whose checksum or coordinates are wrong becomes pending and is counted as damaged.
-analysis::TrialTable read_sweep_file(const std::filesystem::path& path);
 
 } // namespace etastar::io

@@ -9,7 +9,8 @@
 
 namespace etastar::parallel {
 
-enum class Tag : int { work = 1, result = 2, stop = 3 };
+// Down the tree of ranks: work and stop. Up: results, a wish to stop, and a last word.
+enum class Tag : int { work = 1, result = 2, stop = 3, stop_wish = 4, bye = 5 };
 
 struct Message {
     int source = 0;

@@ -3,46 +3,60 @@
 #include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
 #include "etastar/parallel/communicator.hpp"
+#include "etastar/parallel/dispatcher.hpp"
+#include "etastar/parallel/result.hpp"
+#include "etastar/parallel/tree.hpp"
 #include "etastar/sweep/spec.hpp"
-#include "etastar/sweep/trial.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace etastar::parallel {
 
-// What comes back for one network.
-struct NetworkResult {
-    std::uint64_t network = 0;         // index in the spec's canonical order
-    std::vector<sweep::TrialRow> rows; // one per rate, sealed
-    std::vector<double> response;      // G_l, l = 1..depth; empty unless the spec asks for the profile
-    std::string error;                 // why the rows failed; empty if they did not
-};
-
 using EngineFactory = std::function<std::unique_ptr<engine::Engine>()>;
 
-// Rank 0's side of a sweep: told of results as they arrive, in no particular order, and called at least a few
-// times a second in between. Both are called on the main thread.
+// Rank 0's side of a sweep: told of results as they arrive, in no particular order, each network once, and called
+// at least a hundred times a second in between. Both are called on the main thread.
 class Collector {
 public:
     virtual ~Collector() = default;
-    virtual void collect(NetworkResult&& result) = 0;
+    virtual void collect(std::vector<NetworkResult>&& results) = 0;
     virtual void tick() {}
 };
 
-// Runs the networks (indices in the spec's canonical order) on all ranks and returns when every result has
-// been collected. Collective; `networks` and `collector` matter on rank 0 alone. Every rank computes, rank 0
-// in a second thread while its main thread hands out work.
+using Clock = std::chrono::steady_clock;
+
+struct Outcome {
+    bool stopped = false; // by a signal or for want of time, with networks left
+    std::uint64_t not_run =
+        0; // networks that were not started for want of time; others may have been cut off
+};
+
+// Runs the units on all ranks and returns when every result has been collected, or when the sweep has been asked
+// to stop (stop.hpp) or the deadline has come. Collective; `units` and `collector` matter on rank 0 alone,
+// everything else is the same on all ranks. Every rank computes in a second thread while its main thread hands out
+// work and talks; `spec` and `make_engine` are copied there, for a trial that is cut off runs until the process
+// ends (see trial_cut_off).
+//
+// No network is started that, going by its expected seconds and by how those of the others turned out, would not
+// end before the deadline.
 //
 // An exception from an engine becomes the failed rows of its network. Any other exception propagates from the
 // rank it happened on while the others go on waiting: call these within run_guarded.
-void run_networks(Communicator& communicator, const sweep::Spec& spec,
-                  const std::vector<std::uint64_t>& networks, const std::vector<double>& costs,
-                  const EngineFactory& make_engine, Collector& collector);
-void serve_networks(Communicator& communicator, const sweep::Spec& spec, const EngineFactory& make_engine);
+Outcome run_networks(Communicator& communicator, const sweep::Spec& spec, std::vector<Unit> units,
+                     const EngineFactory& make_engine, Collector& collector,
+                     std::optional<Clock::time_point> deadline = {}, std::optional<Tree> tree = {});
+void serve_networks(Communicator& communicator, const sweep::Spec& spec, const EngineFactory& make_engine,
+                    std::optional<Clock::time_point> deadline = {}, std::optional<Tree> tree = {});
+
+// True when a trial still runs in its thread although the sweep has ended on this rank: the process must then end
+// by _Exit, without taking down what the trial uses.
+bool trial_cut_off();
 
 // Runs the part of a job in which ranks wait for one another. An exception on any rank is told in one line on
 // standard error, with the rank and its host, and ends every rank at once with exit code 3 (FileError) or 1.

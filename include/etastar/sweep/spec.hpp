@@ -53,8 +53,13 @@ Spec from_json(const std::string& text);
 // Name-based UUID (RFC 4122, version 5, URL namespace) of a spec's JSON line.
 std::string hash(const std::string& json);
 
-// "width: 64 here, 128 there", one entry per field that differs.
-std::vector<std::string> differences(const Spec& here, const Spec& there);
+// A field in which two specs differ: its name, and its values as JSON.
+struct Difference {
+    std::string field;
+    std::string here;
+    std::string there;
+};
+std::vector<Difference> differences(const Spec& here, const Spec& there);
 
 template <>
 struct Names<EngineKind> {

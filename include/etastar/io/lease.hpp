@@ -1,0 +1,61 @@
+#pragma once
+
+#include "etastar/io/descriptor.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace etastar::io {
+
+// Who writes a file.
+struct Writer {
+    std::string host;
+    std::string boot; // of the running kernel: two machines may share a name
+    long pid = 0;
+    std::string job;           // of the batch system, empty outside one
+    std::uint64_t attempt = 0; // how often that has started the job again
+    std::string token;         // different for every writer
+
+    // This process; inside Slurm with SLURM_JOB_ID (or the array's id and task) and SLURM_RESTART_COUNT.
+    static Writer here();
+
+    // "PID 71 on node7 (job 12, attempt 2)"
+    std::string describe() const;
+};
+
+// The right to write one file, as NAME.lock beside it.
+//
+// Within one kernel, and between nodes where the file system has locks, an flock(2) on NAME.lock keeps others out;
+// it ends with its process, however that ends. Some file systems have no locks between nodes, and some sites
+// switch HDF5's off: so NAME.lock also names its writer, who touches it every second, and a writer on another node
+// that still does is believed to be alive.
+//
+// When a batch system starts a job again while the ranks of its first attempt still run, cut off from it, the
+// new attempt replaces NAME.lock by its own. The older writer sees that in check() and has to stop.
+class Lease {
+public:
+    // Throws FileError naming the writer that holds the file.
+    static Lease acquire(const std::filesystem::path& file, const Writer& writer = Writer::here());
+
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = default;
+    ~Lease();
+
+    // Touches NAME.lock. Throws FileError when another writer has replaced it, or when it is gone.
+    void check();
+
+    // Who writes the file, if anybody seems to.
+    static std::optional<Writer> holder(const std::filesystem::path& file);
+
+private:
+    Lease(std::filesystem::path file, Descriptor lock, std::string text)
+        : file_(std::move(file)), lock_(std::move(lock)), text_(std::move(text)) {}
+
+    std::filesystem::path file_;
+    Descriptor lock_;
+    std::string text_; // of NAME.lock as this writer wrote it
+};
+
+} // namespace etastar::io

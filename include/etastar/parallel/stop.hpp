@@ -1,0 +1,32 @@
+#pragma once
+
+#include "etastar/error.hpp"
+
+namespace etastar::parallel {
+
+// How soon a sweep has to end.
+enum class Urgency : int {
+    none = 0,
+    soon = 1,    // SIGUSR1: within 5 seconds
+    at_once = 2, // SIGTERM, SIGINT: within one
+};
+
+// From here on SIGUSR1, SIGTERM and SIGINT ask the sweep to stop instead of killing it; a process that has not
+// ended when its seconds are over leaves with ExitCode::stopped, wherever it is. SIGPIPE is ignored: that nobody
+// reads the progress any more is no reason to stop.
+void watch_signals();
+
+// The most urgent request so far.
+Urgency stop_requested();
+
+// Ends the process with `code` if it has not ended by itself after this many seconds; the shortest of several calls
+// wins, and its code.
+void exit_within(double seconds, ExitCode code);
+
+// Seconds a trial may still run after a request, so that the rest fits the time.
+double grace(Urgency urgency);
+
+// Seconds after which a process leaves wherever it is.
+double patience(Urgency urgency);
+
+} // namespace etastar::parallel

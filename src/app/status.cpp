@@ -1,0 +1,31 @@
+#include "etastar/app/commands.hpp"
+#include "etastar/io/lease.hpp"
+#include "etastar/io/sweep_reader.hpp"
+
+#include <fmt/format.h>
+
+namespace etastar::app {
+
+ExitCode status_command(const Arguments& arguments) {
+    const auto path = parse_status(arguments);
+    if (!path) return ExitCode::done;
+    io::SweepReader reader(*path);
+    const auto count = io::tally(reader);
+    const auto holder = io::Lease::holder(*path);
+    std::string out;
+    const auto line = [&](const char* what, const auto& value) {
+        out += fmt::format("{:<16} {}\n", what, value);
+    };
+    line("networks", reader.spec().networks());
+    line("finished", count.finished);
+    line("failed", count.failed);
+    line("pending", count.pending);
+    line("damaged rows", count.damaged_rows);
+    line("complete", reader.complete() ? "yes" : "no");
+    line("written by", holder ? holder->describe() : "nobody now");
+    write_document("-", out);
+    if (count.pending > 0) return ExitCode::stopped;
+    return count.failed > 0 ? ExitCode::failed_trials : ExitCode::done;
+}
+
+} // namespace etastar::app

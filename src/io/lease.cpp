@@ -1,0 +1,233 @@
+#include "etastar/io/lease.hpp"
+
+#include "etastar/error.hpp"
+
+#include "system.hpp"
+
+#include <boost/uuid/random_generator.hpp>
+#include <boost/uuid/uuid_io.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+namespace etastar::io {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// A sweep that was just killed may take a moment to disappear.
+constexpr auto patience_here = 3s;
+// A writer on another node touches its lock every second; network file systems show it late.
+constexpr auto patience_elsewhere = 8s;
+constexpr auto look_interval = 100ms;
+
+fs::path lock_of(const fs::path& file) { return file.string() + ".lock"; }
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+std::string to_text(const Writer& writer) {
+    return nlohmann::ordered_json{{"host", writer.host}, {"pid", writer.pid},         {"job", writer.job},
+                                  {"boot", writer.boot}, {"attempt", writer.attempt}, {"token", writer.token}}
+               .dump()
+           + "\n";
+}
+
+std::optional<Writer> from_text(const std::string& text) {
+    const auto tree = nlohmann::json::parse(text, nullptr, false);
+    if (!tree.is_object()) return std::nullopt;
+    try {
+        Writer writer;
+        tree.at("host").get_to(writer.host);
+        tree.at("pid").get_to(writer.pid);
+        tree.at("job").get_to(writer.job);
+        tree.at("boot").get_to(writer.boot);
+        tree.at("attempt").get_to(writer.attempt);
+        tree.at("token").get_to(writer.token);
+        return writer;
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    }
+}
+
+std::string contents(int descriptor) {
+    std::string text(4096, '\0');
+    const auto count = ::pread(descriptor, text.data(), text.size(), 0);
+    text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    return text;
+}
+
+// The same attempt of the same job never follows itself: that would be two launches within one script.
+bool follows(const Writer& later, const Writer& earlier) {
+    return !later.job.empty() && later.job == earlier.job && later.attempt > earlier.attempt;
+}
+
+[[noreturn]] void refuse(const fs::path& file, const std::optional<Writer>& holder) {
+    throw FileError(fmt::format("{}: is being written by another sweep{}", file.string(),
+                                holder ? ", " + holder->describe() : std::string()));
+}
+
+enum class Flock { taken, held_by_another, not_supported };
+
+Flock try_flock(int descriptor) {
+    while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return Flock::held_by_another;
+        if (errno != EINTR) return Flock::not_supported;
+    }
+    return Flock::taken;
+}
+
+bool is_at(int descriptor, const fs::path& path) {
+    struct stat open_file = {};
+    struct stat named = {};
+    return ::fstat(descriptor, &open_file) == 0 && ::stat(path.c_str(), &named) == 0
+           && open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+// Modification time as a network file system shows it to one who opens the file anew.
+std::optional<timespec> touched(const fs::path& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status = {};
+    if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
+    return status.st_mtim;
+}
+
+// True when somebody touches the lock, or replaces it, while we look.
+bool shows_life(const fs::path& path) {
+    const auto first = touched(path);
+    for (const auto until = Clock::now() + patience_elsewhere; Clock::now() < until;) {
+        std::this_thread::sleep_for(look_interval);
+        const auto now = touched(path);
+        if (!first || !now) return bool(first) != bool(now);
+        if (now->tv_sec != first->tv_sec || now->tv_nsec != first->tv_nsec) return true;
+    }
+    return false;
+}
+
+void write_text(const fs::path& file, int descriptor, const std::string& text) {
+    if (::ftruncate(descriptor, 0) != 0
+        || ::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+        fail_errno(file, "create its lock");
+}
+
+// Puts a lock of ours in the place of another's.
+Descriptor replace(const fs::path& file, const Writer& writer, const std::string& text) {
+    const auto name = lock_of(file).string() + fmt::format(".{}", writer.pid);
+    Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!lock) fail_errno(file, "create its lock");
+    try_flock(lock.get());
+    write_text(file, lock.get(), text);
+    if (std::rename(name.c_str(), lock_of(file).c_str()) != 0) fail_errno(file, "create its lock");
+    return lock;
+}
+
+} // namespace
+
+Writer Writer::here() {
+    Writer writer;
+    char name[256] = "";
+    gethostname(name, sizeof(name) - 1);
+    writer.host = name;
+    std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), writer.boot);
+    writer.pid = getpid();
+    const auto array = variable("SLURM_ARRAY_JOB_ID");
+    writer.job = array.empty() ? variable("SLURM_JOB_ID") : array + "_" + variable("SLURM_ARRAY_TASK_ID");
+    writer.attempt = std::strtoull(variable("SLURM_RESTART_COUNT").c_str(), nullptr, 10);
+    writer.token = to_string(boost::uuids::random_generator()());
+    return writer;
+}
+
+std::string Writer::describe() const {
+    std::string text = fmt::format("PID {} on {}", pid, host);
+    if (!job.empty()) text += fmt::format(" (job {}, attempt {})", job, attempt + 1);
+    return text;
+}
+
+Lease Lease::acquire(const fs::path& file, const Writer& writer) {
+    const auto path = lock_of(file);
+    const auto text = to_text(writer);
+    const auto start = Clock::now();
+    while (true) {
+        Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+        if (!lock) fail_errno(file, "create its lock");
+        const auto state = try_flock(lock.get());
+        // Its last holder may have removed the file between open and flock.
+        if (state != Flock::held_by_another && !is_at(lock.get(), path)) continue;
+        const auto holder = from_text(contents(lock.get()));
+
+        if (state == Flock::held_by_another) {
+            if (holder && follows(writer, *holder)) {
+                auto ours = replace(file, writer, text);
+                // The older writer looks at its lock once a second; nothing is lost if it does not go.
+                for (const auto until = Clock::now() + patience_here; Clock::now() < until;) {
+                    if (try_flock(lock.get()) != Flock::held_by_another) break;
+                    std::this_thread::sleep_for(look_interval);
+                }
+                return Lease(file, std::move(ours), text);
+            }
+            if (Clock::now() - start > patience_here) refuse(file, holder);
+            std::this_thread::sleep_for(look_interval);
+            continue;
+        }
+        const bool told_by_lock = state == Flock::taken && holder && holder->boot == writer.boot;
+        if (holder && !told_by_lock && !follows(writer, *holder) && shows_life(path)) refuse(file, holder);
+        if (state == Flock::not_supported) return Lease(file, replace(file, writer, text), text);
+        try {
+            write_text(file, lock.get(), text);
+        } catch (...) {
+            ::unlink(path.c_str());
+            throw;
+        }
+        return Lease(file, std::move(lock), text);
+    }
+}
+
+Lease::~Lease() {
+    if (!lock_) return;
+    const auto path = lock_of(file_);
+    const Descriptor named(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (named && contents(named.get()) == text_) ::unlink(path.c_str());
+}
+
+void Lease::check() {
+    ::futimens(lock_.get(), nullptr);
+    const auto path = lock_of(file_);
+    const Descriptor named(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!named) {
+        if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
+            throw FileError(fmt::format("{}: its lock, {}, was removed while the sweep ran", file_.string(),
+                                        path.filename().string()));
+        return; // too many open files, or a server that does not answer: nobody has taken over
+    }
+    const auto found = contents(named.get());
+    if (found == text_) return;
+    const auto holder = from_text(found);
+    throw FileError(fmt::format("{}: was taken over by another sweep{}", file_.string(),
+                                holder ? ", " + holder->describe() : std::string()));
+}
+
+std::optional<Writer> Lease::holder(const fs::path& file) {
+    const Descriptor lock(::open(lock_of(file).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!lock) return std::nullopt;
+    const auto holder = from_text(contents(lock.get()));
+    // Shared: looking must not keep a writer out, and a writer starting now tries again.
+    if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0 && holder && holder->boot == Writer::here().boot)
+        return std::nullopt;
+    return holder;
+}
+
+} // namespace etastar::io

@@ -1,0 +1,309 @@
+#include "etastar/io/sweep_reader.hpp"
+
+#include "etastar/io/descriptor.hpp"
+#include "etastar/io/sweep_file.hpp"
+#include "etastar/theory/cell_rates.hpp"
+
+#include "hdf5.hpp"
+#include "layout.hpp"
+#include "seal.hpp"
+#include "system.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace etastar::io {
+namespace {
+
+using hdf5::Handle;
+using sweep::Spec;
+using sweep::Status;
+using sweep::TrialRow;
+namespace fs = std::filesystem;
+
+// Rows that are looked at together.
+constexpr std::uint64_t rows_per_read = 1 << 15;
+
+// Calls visit(network, its rows) in canonical order.
+template <class Visit>
+void for_each_network(SweepReader& reader, Visit visit) {
+    const auto& spec = reader.spec();
+    const std::uint64_t rates = spec.eta.size();
+    const std::uint64_t at_once = std::max<std::uint64_t>(rows_per_read / rates, 1);
+    std::vector<TrialRow> rows;
+    for (std::uint64_t first = 0; first < spec.networks(); first += at_once) {
+        const auto count = std::min(at_once, spec.networks() - first);
+        rows.resize(count * rates);
+        reader.read_rows(first * rates, rows);
+        for (std::uint64_t i = 0; i < count; ++i)
+            visit(first + i, std::span<const TrialRow>(&rows[i * rates], rates));
+    }
+}
+
+// Equal to the last bit, NaN being equal to NaN.
+bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+} // namespace
+
+struct SweepReader::Implementation {
+    explicit Implementation(const fs::path& path) : path_(path) {
+        const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!descriptor) fail_errno(path, "open it");
+        if (fs::is_directory(path)) throw FileError(fmt::format("{}: is a directory", path.string()));
+        const bool sealed = read_seal(descriptor.get(), path).has_value();
+        // Outlives the call: closing it would clear the error of a failed open.
+        const auto access = hdf5::unlocked_access();
+        file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
+        if (!file_)
+            throw FileError(
+                fmt::format("{}: is not a readable HDF5 file ({})", path.string(), hdf5::last_error()));
+        if (!sealed) refuse_remains(fs::file_size(path));
+        read_head();
+        open_trials();
+        if (spec_.profile) open_profile();
+    }
+
+    void read_rows(std::uint64_t first_row, std::span<TrialRow> rows) {
+        const hdf5::QuietErrors quiet;
+        if (rows.empty()) return;
+        const hsize_t start[] = {first_row};
+        const hsize_t count[] = {rows.size()};
+        const Handle all(H5Dget_space(trials_.get()), H5Sclose);
+        const Handle memory(H5Screate_simple(1, count, nullptr), H5Sclose);
+        if (H5Sselect_hyperslab(all.get(), H5S_SELECT_SET, start, nullptr, count, nullptr) < 0
+            || H5Dread(trials_.get(), type_.get(), memory.get(), all.get(), H5P_DEFAULT, rows.data()) < 0)
+            hdf5::fail(path_, "read its trials");
+        for (std::size_t i = 0; i < rows.size(); ++i) check(first_row + i, rows[i]);
+    }
+
+    // A rate may differ in its last digits where another version's theory set the unit of eta.
+    void check(std::uint64_t index, TrialRow& row) {
+        const auto id = spec_.network(index / spec_.eta.size());
+        const double rate = expected_rate(index);
+        if (row.width == id.width && row.depth == id.depth && row.seed == id.seed
+            && std::abs(row.eta / rate - 1) < 1e-9 && intact(row) && row.status <= Status::failed)
+            return;
+        ++damaged_;
+        row = unmeasured_row(id.width, id.depth, id.seed, rate, Status::pending);
+    }
+
+    double expected_rate(std::uint64_t index) {
+        const std::uint64_t cell = index / spec_.eta.size() / spec_.seeds;
+        if (cell != cell_) {
+            rates_ = theory::cell_rates(spec_, spec_.width[cell / spec_.depth.size()],
+                                        spec_.depth[cell % spec_.depth.size()]);
+            cell_ = cell;
+        }
+        return rates_[index % spec_.eta.size()];
+    }
+
+    std::vector<double> read_profile(std::uint64_t network) {
+        const hdf5::QuietErrors quiet;
+        std::vector<double> values(spec_.depth.back());
+        const hsize_t start[] = {network, 0};
+        const hsize_t count[] = {1, values.size()};
+        const Handle all(H5Dget_space(profile_.get()), H5Sclose);
+        const Handle memory(H5Screate_simple(2, count, nullptr), H5Sclose);
+        if (H5Sselect_hyperslab(all.get(), H5S_SELECT_SET, start, nullptr, count, nullptr) < 0
+            || H5Dread(profile_.get(), H5T_NATIVE_DOUBLE, memory.get(), all.get(), H5P_DEFAULT, values.data())
+                   < 0)
+            hdf5::fail(path_, "read its profile");
+        return values;
+    }
+
+    // The profile has no checksum, but its row's last, largest and mean are in rows that have.
+    bool profile_matches(std::uint64_t network, const TrialRow& row) {
+        const auto values = read_profile(network);
+        const auto end = values.begin() + row.depth;
+        return same(*(end - 1), row.response_last)
+               && same(*std::max_element(values.begin(), end), row.response_max)
+               && same(std::accumulate(values.begin(), end, 0.0) / row.depth, row.response_mean)
+               && std::all_of(end, values.end(), [](double value) { return std::isnan(value); });
+    }
+
+    std::string text(hid_t owner, const char* name) const {
+        const Handle attribute = open_attribute(owner, name);
+        const Handle type(H5Aget_type(attribute.get()), H5Tclose);
+        if (!type || H5Tis_variable_str(type.get()) <= 0)
+            damaged(fmt::format("attribute {} is not a string", name));
+        char* value = nullptr;
+        if (H5Aread(attribute.get(), type.get(), &value) < 0 || value == nullptr)
+            hdf5::fail(path_, fmt::format("read {}", name));
+        std::string copy(value);
+        H5free_memory(value);
+        return copy;
+    }
+
+    fs::path path_;
+    Handle file_;
+    Handle trials_;
+    Handle profile_;
+    Handle type_ = trial_type();
+    Spec spec_;
+    bool complete_ = false;
+    std::uint64_t damaged_ = 0;
+    std::uint64_t cell_ = std::numeric_limits<std::uint64_t>::max(); // whose rates are in rates_
+    std::vector<double> rates_;
+
+    [[noreturn]] void damaged(const std::string& why) const {
+        throw FileError(fmt::format("{}: is damaged: {}", path_.string(), why));
+    }
+
+private:
+    // HDF5 cuts off what follows its part; what is neither that nor a seal is what is left of one.
+    void refuse_remains(std::uint64_t size) {
+        haddr_t end = 0;
+        if (H5Fget_eoa(file_.get(), &end) < 0) hdf5::fail(path_, "read it");
+        if (size != end)
+            damaged(fmt::format("it has {} bytes; {} would be whole, with or without a seal after them", size,
+                                end));
+    }
+
+    void read_head() {
+        if (H5Aexists(file_.get(), "filetype") <= 0 || text(file_.get(), "filetype") != file_type)
+            throw FileError(
+                fmt::format("{}: is an HDF5 file, but not of type {}", path_.string(), file_type));
+        const auto version = integers("format_version", 2);
+        if (version[0] > format_major)
+            throw FileError(fmt::format("{}: has format {}.{}; this program reads up to {}.x", path_.string(),
+                                        version[0], version[1], format_major));
+        const auto json = text(file_.get(), "spec");
+        if (sweep::hash(json) != text(file_.get(), "spec_hash")) damaged("spec and spec_hash disagree");
+        try {
+            spec_ = sweep::from_json(json);
+            for (const auto width : spec_.width)
+                for (const auto depth : spec_.depth) theory::cell_rates(spec_, width, depth);
+        } catch (const UsageError& error) {
+            damaged(error.what());
+        }
+        const auto complete = integers("complete", 1)[0];
+        if (complete > 1) damaged(fmt::format("attribute complete is {}", complete));
+        complete_ = complete == 1;
+    }
+
+    void open_trials() {
+        trials_ = Handle(H5Dopen2(file_.get(), "trials", H5P_DEFAULT), H5Dclose);
+        if (!trials_) hdf5::fail(path_, "open its trials");
+        const Handle type(H5Dget_type(trials_.get()), H5Tclose);
+        if (!type || H5Tequal(type.get(), type_.get()) <= 0)
+            damaged("its trials have other fields than format 1");
+        const Handle space(H5Dget_space(trials_.get()), H5Sclose);
+        const auto count = H5Sget_simple_extent_npoints(space.get());
+        if (H5Sget_simple_extent_ndims(space.get()) != 1 || count != static_cast<hssize_t>(spec_.rows()))
+            damaged(fmt::format("it has {} trials where its spec has {}", count, spec_.rows()));
+    }
+
+    void open_profile() {
+        profile_ = Handle(H5Dopen2(file_.get(), "profile/response", H5P_DEFAULT), H5Dclose);
+        if (!profile_) hdf5::fail(path_, "open its profile");
+        const Handle space(H5Dget_space(profile_.get()), H5Sclose);
+        hsize_t shape[2] = {0, 0};
+        if (H5Sget_simple_extent_ndims(space.get()) != 2
+            || H5Sget_simple_extent_dims(space.get(), shape, nullptr) != 2 || shape[0] != spec_.networks()
+            || shape[1] != spec_.depth.back())
+            damaged("its profile has not the shape that its spec has");
+    }
+
+    std::vector<std::uint32_t> integers(const char* name, std::size_t count) const {
+        const Handle attribute = open_attribute(file_.get(), name);
+        const Handle space(H5Aget_space(attribute.get()), H5Sclose);
+        if (!space || H5Sget_simple_extent_npoints(space.get()) != static_cast<hssize_t>(count))
+            damaged(fmt::format("attribute {} has the wrong shape", name));
+        std::vector<std::uint32_t> values(count);
+        if (H5Aread(attribute.get(), H5T_NATIVE_UINT32, values.data()) < 0)
+            hdf5::fail(path_, fmt::format("read {}", name));
+        return values;
+    }
+
+    Handle open_attribute(hid_t owner, const char* name) const {
+        Handle attribute(H5Aopen(owner, name, H5P_DEFAULT), H5Aclose);
+        if (!attribute) damaged(fmt::format("attribute {} is missing", name));
+        return attribute;
+    }
+};
+
+SweepReader::SweepReader(const fs::path& path) {
+    const hdf5::QuietErrors quiet;
+    implementation_ = std::make_unique<Implementation>(path);
+}
+SweepReader::~SweepReader() = default;
+SweepReader::SweepReader(SweepReader&&) noexcept = default;
+SweepReader& SweepReader::operator=(SweepReader&&) noexcept = default;
+
+const Spec& SweepReader::spec() const { return implementation_->spec_; }
+bool SweepReader::complete() const { return implementation_->complete_; }
+std::uint64_t SweepReader::damaged() const { return implementation_->damaged_; }
+
+void SweepReader::read_rows(std::uint64_t first_row, std::span<TrialRow> rows) {
+    implementation_->read_rows(first_row, rows);
+}
+
+std::vector<double> SweepReader::read_profile(std::uint64_t network) {
+    return implementation_->read_profile(network);
+}
+
+std::string SweepReader::provenance(const char* name) const {
+    const hdf5::QuietErrors quiet;
+    const Handle group(H5Gopen2(implementation_->file_.get(), "provenance", H5P_DEFAULT), H5Gclose);
+    if (!group || H5Aexists(group.get(), name) <= 0) return {};
+    return implementation_->text(group.get(), name);
+}
+
+std::vector<bool> SweepReader::finished() {
+    auto& reader = *implementation_;
+    std::vector<bool> result(spec().networks());
+    for_each_network(*this, [&](std::uint64_t network, std::span<const TrialRow> rows) {
+        bool whole = true;
+        for (std::size_t k = 0; k < rows.size(); ++k)
+            whole = whole && (rows[k].status == Status::done || rows[k].status == Status::nonfinite)
+                    && rows[k].eta == reader.expected_rate(network * rows.size() + k);
+        result[network] = whole && (!spec().profile || reader.profile_matches(network, rows.front()));
+    });
+    return result;
+}
+
+std::uint64_t SweepReader::trials_offset() const {
+    const haddr_t offset = H5Dget_offset(implementation_->trials_.get());
+    if (offset == HADDR_UNDEF)
+        implementation_->damaged("its trials are not contiguous; it can be read, not resumed");
+    return offset;
+}
+
+std::uint64_t SweepReader::profile_offset() const {
+    if (!spec().profile) return 0;
+    const haddr_t offset = H5Dget_offset(implementation_->profile_.get());
+    if (offset == HADDR_UNDEF)
+        implementation_->damaged("its profile is not contiguous; it can be read, not resumed");
+    return offset;
+}
+
+analysis::TrialTable read_sweep_file(const fs::path& path) {
+    SweepReader reader(path);
+    analysis::TrialTable table;
+    table.spec = reader.spec();
+    table.complete = reader.complete();
+    table.rows.resize(table.spec.rows());
+    reader.read_rows(0, table.rows);
+    table.damaged = reader.damaged();
+    return table;
+}
+
+Tally tally(SweepReader& reader) {
+    Tally result;
+    for_each_network(reader, [&](std::uint64_t, std::span<const TrialRow> rows) {
+        const auto any = [&](Status status) {
+            return std::any_of(rows.begin(), rows.end(),
+                               [&](const TrialRow& row) { return row.status == status; });
+        };
+        ++(any(Status::pending) ? result.pending : any(Status::failed) ? result.failed : result.finished);
+    });
+    result.damaged_rows = reader.damaged();
+    return result;
+}
+
+} // namespace etastar::io

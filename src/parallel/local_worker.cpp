@@ -1,0 +1,178 @@
+#include "local_worker.hpp"
+
+#include "etastar/theory/cell_rates.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+
+namespace etastar::parallel {
+namespace {
+
+std::atomic<bool> cut_off_somewhere{false};
+
+// Runs single networks.
+class Runner {
+public:
+    Runner(const sweep::Spec& spec, const EngineFactory& make_engine) : spec_(spec), engine_(make_engine()) {}
+
+    NetworkResult run(const Unit& unit) {
+        const auto start = Clock::now();
+        const auto id = spec_.network(unit.network);
+        const auto rates = theory::cell_rates(spec_, id.width, id.depth);
+        NetworkResult result;
+        result.network = unit.network;
+        result.expected_seconds = unit.seconds;
+        try {
+            auto outcome = engine_->run(id, rates);
+            result.rows = engine::trial_rows(id, rates, outcome);
+            if (spec_.profile) result.response = std::move(outcome.response);
+        } catch (const std::bad_alloc&) {
+            result.error = "out of memory";
+        } catch (const std::exception& error) {
+            result.error = *error.what() != '\0' ? error.what() : "unknown error";
+        }
+        if (!result.error.empty()) {
+            result.rows.clear();
+            for (const double rate : rates)
+                result.rows.push_back(
+                    sweep::unmeasured_row(id.width, id.depth, id.seed, rate, sweep::Status::failed));
+        }
+        result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        return result;
+    }
+
+private:
+    const sweep::Spec& spec_;
+    std::unique_ptr<engine::Engine> engine_;
+};
+
+} // namespace
+
+struct LocalWorker::State {
+    const sweep::Spec spec;
+    const EngineFactory make_engine;
+    const std::optional<Clock::time_point> deadline;
+
+    mutable std::mutex mutex;
+    std::condition_variable work_arrived;
+    std::condition_variable ran_dry;
+    std::condition_variable ended;
+    std::deque<Unit> todo;
+    std::vector<NetworkResult> done;
+    std::exception_ptr error;
+    double slack = 1;
+    bool running = false; // a trial
+    bool stop = false;
+    bool over = false; // the thread
+
+    State(const sweep::Spec& spec_, const EngineFactory& make_engine_,
+          std::optional<Clock::time_point> deadline_)
+        : spec(spec_), make_engine(make_engine_), deadline(deadline_) {}
+
+    bool too_late_for(const Unit& unit) const {
+        return deadline && Clock::now() + std::chrono::duration<double>(slack * unit.seconds) > *deadline;
+    }
+
+    void work() {
+        try {
+            Runner runner(spec, make_engine);
+            std::unique_lock lock(mutex);
+            while (true) {
+                work_arrived.wait(lock, [this] { return stop || !todo.empty(); });
+                if (stop) break;
+                const auto unit = todo.front();
+                todo.pop_front();
+                NetworkResult result;
+                if (too_late_for(unit)) {
+                    result.network = unit.network;
+                    result.skipped = true;
+                } else {
+                    running = true;
+                    lock.unlock();
+                    result = runner.run(unit);
+                    lock.lock();
+                    running = false;
+                }
+                done.push_back(std::move(result));
+                if (todo.empty()) ran_dry.notify_one();
+            }
+        } catch (...) {
+            const std::lock_guard lock(mutex);
+            error = std::current_exception();
+        }
+        const std::lock_guard lock(mutex);
+        over = true;
+        ran_dry.notify_one();
+        ended.notify_one();
+    }
+};
+
+LocalWorker::LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engine,
+                         std::optional<Clock::time_point> deadline)
+    : state_(std::make_shared<State>(spec, make_engine, deadline)) {
+    std::thread([state = state_] { state->work(); }).detach();
+}
+
+LocalWorker::~LocalWorker() {
+    if (!state_) return;
+    std::unique_lock lock(state_->mutex);
+    state_->stop = true;
+    state_->todo.clear();
+    state_->work_arrived.notify_one();
+    state_->ended.wait(lock, [this] { return state_->over; });
+}
+
+void LocalWorker::add(const Work& work) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->slack = work.slack;
+        state_->todo.insert(state_->todo.end(), work.units.begin(), work.units.end());
+    }
+    state_->work_arrived.notify_one();
+}
+
+void LocalWorker::clear() {
+    const std::lock_guard lock(state_->mutex);
+    state_->todo.clear();
+}
+
+bool LocalWorker::busy() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->running || !state_->todo.empty() || !state_->done.empty();
+}
+
+std::vector<NetworkResult> LocalWorker::take() {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->error) std::rethrow_exception(state_->error);
+    return std::exchange(state_->done, {});
+}
+
+void LocalWorker::wait(std::chrono::microseconds pause) {
+    auto& state = *state_;
+    std::unique_lock lock(state.mutex);
+    state.ran_dry.wait_for(lock, pause,
+                           [&] { return (state.todo.empty() && !state.done.empty()) || state.error; });
+}
+
+void LocalWorker::cut_off() {
+    if (!state_) return;
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->stop = true;
+        state_->todo.clear();
+        if (!state_->running) return;
+    }
+    cut_off_somewhere = true;
+    state_.reset();
+}
+
+bool trial_cut_off() { return cut_off_somewhere; }
+
+} // namespace etastar::parallel

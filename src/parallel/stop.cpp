@@ -1,0 +1,64 @@
+#include "etastar/parallel/stop.hpp"
+
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+
+namespace etastar::parallel {
+namespace {
+
+std::atomic<int> requested{0};
+std::atomic<int> exit_code{static_cast<int>(ExitCode::stopped)};
+static_assert(std::atomic<int>::is_always_lock_free, "used in signal handlers");
+
+extern "C" void leave_now(int) { _exit(exit_code.load()); }
+
+extern "C" void take_note(int signal) {
+    const auto urgency = signal == SIGUSR1 ? Urgency::soon : Urgency::at_once;
+    int known = requested.load();
+    while (known < static_cast<int>(urgency)
+           && !requested.compare_exchange_weak(known, static_cast<int>(urgency))) {
+    }
+    exit_within(patience(urgency), ExitCode::stopped);
+}
+
+void handle(int signal, void (*handler)(int)) {
+    struct sigaction action = {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(signal, &action, nullptr);
+}
+
+} // namespace
+
+void watch_signals() {
+    handle(SIGPIPE, SIG_IGN);
+    for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) handle(signal, take_note);
+}
+
+Urgency stop_requested() { return static_cast<Urgency>(requested.load()); }
+
+// Called in signal handlers: nothing here but what is safe there.
+void exit_within(double seconds, ExitCode code) {
+    itimerval running = {};
+    getitimer(ITIMER_REAL, &running);
+    const double left =
+        static_cast<double>(running.it_value.tv_sec) + 1e-6 * static_cast<double>(running.it_value.tv_usec);
+    if (left > 0 && left <= seconds) return;
+    exit_code.store(static_cast<int>(code));
+    handle(SIGALRM, leave_now);
+    itimerval timer = {};
+    timer.it_value.tv_sec = static_cast<time_t>(seconds);
+    timer.it_value.tv_usec = static_cast<suseconds_t>(1e6 * (seconds - std::floor(seconds)));
+    setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+double grace(Urgency urgency) { return urgency == Urgency::at_once ? 0.15 : 3.0; }
+
+double patience(Urgency urgency) { return urgency == Urgency::at_once ? 0.85 : 4.5; }
+
+} // namespace etastar::parallel
