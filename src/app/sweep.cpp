@@ -219,7 +219,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
         file.sync();
         summary = fmt::format(
             "{}: stopped {}; {} of {} networks finished, {} of them now; --resume continues", name,
-            parallel::stop_requested() == parallel::Urgency::none ? "at the time limit" : "by a signal",
+            outcome.by_signal ? "by a signal" : "at the time limit",
             before + finished, spec.networks(), finished);
     } else {
         file.mark_complete();

@@ -57,10 +57,6 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
         local.add(node.take_work());
     }
 
-    const auto stop = [&](double grace, double now) {
-        outcome.stopped = true;
-        node.stop(grace, now);
-    };
     Urgency urgency = Urgency::none;
     while (true) {
         const double now = seconds_since(start);
@@ -88,13 +84,14 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
         if (const auto wished = std::max(stop_requested(), node.wished()); wished > urgency) {
             urgency = wished;
             exit_within(patience(urgency), ExitCode::stopped);
+            outcome.by_signal = true;
             if (collector != nullptr)
-                stop(grace(urgency), now);
+                node.stop(grace(urgency), now);
             else
                 node.wish_to_stop(urgency);
         }
         if (collector != nullptr && deadline && Clock::now() >= *deadline && !node.settled())
-            stop(grace(Urgency::at_once), now);
+            node.stop(grace(Urgency::at_once), now);
         if (collector != nullptr && node.settled()) break;
         if (node.stopping()) {
             local.clear();
@@ -115,7 +112,7 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
          !communicator.all_sent() && Clock::now() < until;)
         std::this_thread::sleep_for(backoff.next());
     outcome.not_run = node.not_run();
-    outcome.stopped = outcome.stopped || outcome.not_run > 0;
+    outcome.stopped = !node.settled() || outcome.not_run > 0;
     return outcome;
 }
 

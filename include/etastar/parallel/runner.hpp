@@ -32,9 +32,9 @@ public:
 using Clock = std::chrono::steady_clock;
 
 struct Outcome {
-    bool stopped = false; // by a signal or for want of time, with networks left
-    std::uint64_t not_run =
-        0; // networks that were not started for want of time; others may have been cut off
+    bool stopped = false;      // with networks left,
+    bool by_signal = false;    // for a signal to any rank; otherwise for want of time
+    std::uint64_t not_run = 0; // networks not started for want of time; others may have been cut off
 };
 
 // Runs the units on all ranks and returns when every result has been collected, or when the sweep has been asked
