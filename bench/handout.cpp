@@ -27,9 +27,11 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr int ranks = 10240;
-constexpr int messages = 20000;
+constexpr int messages = 5000;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Rank 0 of many: what it sends goes to rank 1, and is remembered as the receiver's.
 struct Crowd final : Communicator::Implementation {
@@ -39,7 +41,8 @@ struct Crowd final : Communicator::Implementation {
     std::string description() const override { return real_.description(); }
     void send(int destination, Tag tag, std::vector<std::byte> payload) override {
         if (tag == Tag::work) {
-            for (const auto& unit : parallel::unpack_work(payload).units) owned.push_back({destination, unit});
+            for (const auto& unit : parallel::unpack_work(payload).units)
+                owned.push_back({destination, unit});
         }
         real_.send(1, tag, std::move(payload));
     }
@@ -77,10 +80,11 @@ parallel::NetworkResult result_of(const sweep::Spec& spec, std::uint64_t network
 
 // Round trip, halved.
 double latency(Communicator& world) {
-    constexpr int rounds = 20000;
+    constexpr int rounds = 2000;
     const auto start = Clock::now();
     const auto wait = [&] {
-        while (!world.poll()) {}
+        while (!world.poll()) {
+        }
     };
     for (int i = 0; i < rounds; ++i) {
         if (world.rank() == 0) {
@@ -133,7 +137,8 @@ Price serve(Communicator& world, std::size_t results, const std::filesystem::pat
         }
         Message mine{owner, Tag::result, parallel::pack_results(batch)};
         const auto start = Clock::now();
-        while (!world.poll()) {}
+        while (!world.poll()) {
+        }
         const auto received = Clock::now();
         node.receive(mine, 0);
         auto collected = node.take_results();

@@ -105,6 +105,9 @@ int run_program(int argc, char** argv) {
         const auto shared = std::stoi(communicator.broadcast(std::to_string(code)));
         if (mpi) parallel::exit_within(longest_farewell, static_cast<ExitCode>(shared));
         return shared;
+    } catch (const UsageError& error) {
+        print_error(error.what());
+        return static_cast<int>(ExitCode::usage);
     } catch (const std::exception& error) {
         print_error(error.what());
         return static_cast<int>(ExitCode::internal);

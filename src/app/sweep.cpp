@@ -29,9 +29,10 @@ using namespace std::chrono_literals;
 constexpr auto sync_interval = 15s;
 // Between looks whether the file is still ours.
 constexpr auto check_interval = 1s;
-// Seconds of the time limit, at most and as a share of it, that are kept for the last writes and the launcher.
-constexpr double longest_reserve = 1;
-constexpr double reserved_share = 0.1;
+// Seconds of the time limit, at most and as a share of it, that are kept for the last writes and for mpirun, which
+// takes a second or two to leave.
+constexpr double longest_reserve = 2.5;
+constexpr double reserved_share = 0.25;
 // Messages about failed networks before only their number is told.
 constexpr std::uint64_t most_failures_told = 5;
 
@@ -162,10 +163,13 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     for (const auto width : spec.width)
         for (const auto depth : spec.depth) theory::cell_rates(spec, width, depth);
     Deadline deadline;
-    if (const auto limit = options->time_limit)
+    if (const auto limit = options->time_limit) {
+        // Also while a large file is laid out or read.
+        parallel::exit_within(*limit, ExitCode::stopped);
         deadline = start
                    + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
                        *limit - std::min(longest_reserve, reserved_share * *limit)));
+    }
 
     // A link that points nowhere counts as a file.
     if (options->resume && std::filesystem::exists(std::filesystem::symlink_status(options->output))) {
@@ -217,10 +221,10 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     std::string summary;
     if (outcome.stopped) {
         file.sync();
-        summary = fmt::format(
-            "{}: stopped {}; {} of {} networks finished, {} of them now; --resume continues", name,
-            outcome.by_signal ? "by a signal" : "at the time limit",
-            before + finished, spec.networks(), finished);
+        summary =
+            fmt::format("{}: stopped {}; {} of {} networks finished, {} of them now; --resume continues",
+                        name, outcome.by_signal ? "by a signal" : "at the time limit", before + finished,
+                        spec.networks(), finished);
     } else {
         file.mark_complete();
         summary = fmt::format("{}: {}, {} in {}", name, counted(spec.networks(), "network"),
@@ -252,7 +256,6 @@ void serve(const std::string& start, parallel::Communicator& communicator) {
 
 ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& communicator) {
     const auto begin = Clock::now();
-    engine::use_one_blas_thread();
     std::optional<Prepared> prepared;
     std::string start;
     if (communicator.rank() == 0) {

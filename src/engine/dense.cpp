@@ -1,5 +1,6 @@
 #include "etastar/engine/dense.hpp"
 
+#include "etastar/engine/blas.hpp"
 #include "etastar/engine/change.hpp"
 
 #include "kept.hpp"
@@ -200,6 +201,7 @@ void DenseEngine<T>::backward(const network::Network& network) {
 
 template <class T>
 NetworkOutcome DenseEngine<T>::run(const network::NetworkId& id, std::span<const double> rates) {
+    use_one_blas_thread();
     const network::Network network(id, input_dim_);
     const std::size_t n = id.width;
     const auto multiplier = network::multipliers(train_, rates_, id.width, input_dim_);

@@ -1,7 +1,10 @@
 #include "etastar/parallel/mpi.hpp"
 
+#include "etastar/error.hpp"
+
 #include <mpi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <list>
@@ -41,7 +44,8 @@ public:
         char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
         int length = 0;
         check(MPI_Get_library_version(text, &length), "MPI_Get_library_version");
-        const std::string version(text, static_cast<std::size_t>(length));
+        std::string version(text, static_cast<std::size_t>(length));
+        std::replace(version.begin(), version.end(), '\t', ' ');
         return version.substr(0, version.find_first_of(",\n"));
     }
 
@@ -103,6 +107,13 @@ private:
     int size_ = 1;
 };
 
+// Processes that mpirun says it started; 1 without one, or one that does not say.
+int launched_processes() {
+    for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) // Open MPI; MPICH and Intel MPI
+        if (const char* size = std::getenv(name)) return std::atoi(size);
+    return 1;
+}
+
 } // namespace
 
 bool launched_by_mpi() {
@@ -121,6 +132,13 @@ MpiSession::MpiSession() : exceptions_at_start_(std::uncaught_exceptions()) {
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         throw std::runtime_error("MPI could not be initialised");
     world_ = Communicator(std::make_shared<World>());
+    // Under the mpirun of another MPI every process finds itself alone and would run the whole sweep.
+    if (world_.size() == 1 && launched_processes() > 1) {
+        const auto library = world_.description();
+        world_ = Communicator();
+        MPI_Finalize();
+        throw UsageError("this mpirun belongs to another MPI; use that of " + library);
+    }
 }
 
 MpiSession::~MpiSession() {

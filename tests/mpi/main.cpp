@@ -1,7 +1,6 @@
 #ifndef ETASTAR_CATCH_V3
 #define CATCH_CONFIG_RUNNER
 #endif
-#include "etastar/engine/blas.hpp"
 #include "etastar/parallel/mpi.hpp"
 
 #include "catch.hpp"
@@ -19,7 +18,6 @@ parallel::Communicator& world() {
 
 // Every rank runs every test; rank 0 alone speaks, unless another rank fails.
 int main(int argc, char** argv) {
-    etastar::engine::use_one_blas_thread();
     etastar::parallel::MpiSession mpi;
     etastar::test::world() = mpi.world();
     std::ostringstream muffled;

@@ -155,3 +155,134 @@ TEST_CASE("what is not a sweep file is refused by name") {
         CHECK_THROWS_AS(io::read_sweep_file(path), FileError);
     }
 }
+
+namespace {
+
+void flip(const fs::path& path, std::uint64_t at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    const char old = static_cast<char>(file.get());
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(old ^ 0x10));
+}
+
+std::string refusal(const fs::path& path, const sweep::Spec& spec) {
+    try {
+        io::SweepFile::open(path, spec);
+    } catch (const FileError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+} // namespace
+
+TEST_CASE("an interrupted file is continued where it stopped") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    const auto spec = test::small_spec();
+    {
+        auto file = io::SweepFile::create(path, spec, provenance, false);
+        for (std::uint64_t network = 0; network < spec.networks(); network += 2)
+            write_network(file, spec, network);
+        auto failed = sweep::unmeasured_row(8, 2, 0, spec.eta[1], Status::failed);
+        file.write_rows(1, {&failed, 1});
+    }
+    // Torn: its second half never arrived.
+    const auto trials = io::SweepReader(path).trials_offset();
+    flip(path, trials + 4 * spec.eta.size() * sizeof(sweep::TrialRow) + 100);
+    {
+        auto file = io::SweepFile::open(path, spec);
+        CHECK(file.damaged() == 1);
+        CHECK(file.networks_left().size() == spec.networks() / 2 + 2);
+        CHECK(file.networks_left()[0] == 0); // failed before
+        CHECK(std::count(file.networks_left().begin(), file.networks_left().end(), 4) == 1);
+        for (const auto network : std::vector(file.networks_left())) write_network(file, spec, network);
+        file.mark_complete();
+    }
+    const auto table = io::read_sweep_file(path);
+    CHECK(table.complete);
+    CHECK(table.damaged == 0);
+    CHECK(io::SweepFile::open(path, spec).networks_left().empty());
+    CHECK(io::SweepReader(path).complete());
+}
+
+TEST_CASE("the file of another sweep is not continued, and the message names what differs") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    auto spec = test::small_spec();
+    io::SweepFile::create(path, spec, provenance, false);
+    spec.depth = {2, 5};
+    spec.seeds = 6;
+    const auto text = refusal(path, spec);
+    CHECK(text.find("depth is [2,3] there, [2,5] is asked for") != std::string::npos);
+    CHECK(text.find("seeds is 5 there, 6 is asked for") != std::string::npos);
+    CHECK(text.find("width") == std::string::npos);
+}
+
+TEST_CASE("every byte outside the rows is guarded") {
+    const test::TemporaryFolder folder;
+    const auto whole = folder / "whole.h5";
+    const auto path = folder / "flipped.h5";
+    auto spec = test::small_spec();
+    spec.profile = true;
+    {
+        auto file = io::SweepFile::create(whole, spec, provenance, false);
+        for (std::uint64_t network = 0; network < spec.networks(); ++network)
+            write_network(file, spec, network);
+    }
+    const auto size = fs::file_size(whole);
+    const auto trials = io::SweepReader(whole).trials_offset();
+    const auto profile = io::SweepReader(whole).profile_offset();
+    std::uint64_t unnoticed = 0;
+    for (std::uint64_t at = 0; at < size; at += at % 7 + 1) {
+        fs::copy_file(whole, path, fs::copy_options::overwrite_existing);
+        flip(path, at);
+        const bool is_row = at >= trials && at < trials + spec.rows() * sizeof(sweep::TrialRow);
+        const bool is_profile = at >= profile && at < profile + spec.networks() * 3 * sizeof(double);
+        try {
+            const auto table = io::read_sweep_file(path);
+            if (is_row)
+                CHECK(table.damaged == 1);
+            else if (!is_profile)
+                ++unnoticed;
+        } catch (const FileError& error) {
+            CHECK_FALSE(is_row);
+            CHECK(std::string(error.what()).find("is damaged") != std::string::npos);
+        }
+    }
+    // The time at which the sweep was finished, a NaN in either case, and one of the seal's two copies.
+    CHECK(unnoticed <= 8 + 80);
+}
+
+TEST_CASE("a file that HDF5 has changed is still read and continued") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    const auto spec = test::small_spec();
+    { auto file = io::SweepFile::create(path, spec, provenance, false); }
+    const auto sealed = fs::file_size(path);
+    fs::resize_file(path, sealed - 160); // as HDF5 does when it opens a file for writing
+    CHECK(io::read_sweep_file(path).damaged == 0);
+    fs::resize_file(path, sealed - 100);
+    CHECK_THROWS_AS(io::read_sweep_file(path), FileError);
+    fs::resize_file(path, sealed - 160);
+    {
+        auto file = io::SweepFile::open(path, spec);
+        for (std::uint64_t network = 0; network < spec.networks(); ++network)
+            write_network(file, spec, network);
+        file.mark_complete();
+    }
+    CHECK(fs::file_size(path) == sealed);
+    CHECK(io::read_sweep_file(path).complete);
+}
+
+TEST_CASE("a file that is moved away or replaced ends its writer") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    auto file = io::SweepFile::create(path, test::small_spec(), provenance, false);
+    CHECK_NOTHROW(file.check());
+    fs::rename(path, folder / "elsewhere.h5");
+    CHECK_THROWS_AS(file.check(), FileError);
+    fs::copy_file(folder / "elsewhere.h5", path);
+    CHECK_THROWS_AS(file.check(), FileError);
+}

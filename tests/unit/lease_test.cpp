@@ -1,0 +1,113 @@
+#include "etastar/error.hpp"
+#include "etastar/io/lease.hpp"
+
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <fstream>
+#include <sstream>
+
+using namespace etastar;
+using io::Lease;
+using io::Writer;
+namespace fs = std::filesystem;
+
+namespace {
+
+Writer attempt(std::uint64_t number) {
+    auto writer = Writer::here();
+    writer.job = "12";
+    writer.attempt = number;
+    return writer;
+}
+
+std::string refusal(const fs::path& path, const Writer& writer) {
+    try {
+        Lease::acquire(path, writer);
+    } catch (const FileError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+} // namespace
+
+TEST_CASE("a lease keeps others out while it lasts, and leaves nothing behind") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    {
+        auto lease = Lease::acquire(path);
+        CHECK(fs::exists(folder / "sweep.h5.lock"));
+        const auto text = refusal(path, Writer::here());
+        CHECK(text.find("sweep.h5: is being written by another sweep, PID " + std::to_string(getpid()))
+              != std::string::npos);
+        CHECK(Lease::holder(path)->pid == getpid());
+        CHECK_NOTHROW(lease.check());
+    }
+    CHECK_FALSE(fs::exists(folder / "sweep.h5.lock"));
+    CHECK_FALSE(Lease::holder(path).has_value());
+    CHECK_NOTHROW(Lease::acquire(path));
+}
+
+TEST_CASE("the lock of a dead writer is taken at once, and so is a garbled one") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    std::string left;
+    {
+        const auto lease = Lease::acquire(path);
+        std::stringstream text;
+        text << std::ifstream(folder / "sweep.h5.lock").rdbuf();
+        left = text.str();
+    }
+    for (const auto& text : {left, std::string("garbage"), std::string("{\"host\": 3}"), std::string()}) {
+        std::ofstream(folder / "sweep.h5.lock") << text;
+        auto lease = Lease::acquire(path);
+        CHECK_NOTHROW(lease.check());
+    }
+}
+
+TEST_CASE("a later attempt of the same job takes over, and the earlier one notices") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    auto older = Lease::acquire(path, attempt(0));
+    CHECK(refusal(path, attempt(0)).find("(job 12, attempt 1)") != std::string::npos);
+    auto stranger = attempt(1);
+    stranger.job = "13";
+    CHECK_FALSE(refusal(path, stranger).empty());
+    {
+        auto newer = Lease::acquire(path, attempt(1));
+        CHECK_THROWS_AS(older.check(), FileError);
+        CHECK_NOTHROW(newer.check());
+        CHECK_FALSE(refusal(path, attempt(0)).empty());
+    }
+    CHECK_FALSE(fs::exists(folder / "sweep.h5.lock"));
+}
+
+TEST_CASE("an older writer that ends leaves the newer one's lock alone") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    std::optional<Lease> older = Lease::acquire(path, attempt(0));
+    auto newer = Lease::acquire(path, attempt(1));
+    older.reset();
+    CHECK(fs::exists(folder / "sweep.h5.lock"));
+    CHECK_NOTHROW(newer.check());
+}
+
+TEST_CASE("a lock that disappears ends the lease") {
+    const test::TemporaryFolder folder;
+    auto lease = Lease::acquire(folder / "sweep.h5");
+    fs::remove(folder / "sweep.h5.lock");
+    CHECK_THROWS_AS(lease.check(), FileError);
+}
+
+TEST_CASE("a writer on another node is believed to be alive only while it touches its lock") {
+    const test::TemporaryFolder folder;
+    auto elsewhere = Writer::here();
+    elsewhere.boot = "another kernel";
+    const auto path = folder / "sweep.h5";
+    {
+        std::ofstream(folder / "sweep.h5.lock")
+            << R"({"host":"far","pid":1,"job":"","boot":"another kernel","attempt":0,"token":"x"})";
+    }
+    CHECK_NOTHROW(Lease::acquire(path)); // after some seconds
+}
