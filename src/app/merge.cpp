@@ -44,7 +44,9 @@ void refuse_unfinished(Shard& shard) {
     throw FileError(
         fmt::format("{}: {} of {} networks are not finished{}; `etastar sweep --resume` continues it",
                     shard.path.string(), count.pending, shard.spec().networks(),
-                    count.damaged_rows > 0 ? fmt::format(" ({} damaged rows)", count.damaged_rows) : ""));
+                    count.damaged_rows + count.damaged_profiles > 0
+                        ? fmt::format(" ({} damaged rows)", count.damaged_rows + count.damaged_profiles)
+                        : ""));
 }
 
 void refuse_strangers(const std::vector<Shard>& shards) {

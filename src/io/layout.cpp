@@ -2,6 +2,8 @@
 
 #include "etastar/sweep/trial.hpp"
 
+#include <boost/crc.hpp>
+
 #include <bit>
 #include <cstddef>
 
@@ -43,6 +45,12 @@ hdf5::Handle trial_type() {
     };
     for (const auto& field : fields) H5Tinsert(type.get(), field.name, field.offset, field.type);
     return type;
+}
+
+std::uint32_t profile_check(std::span<const double> row) {
+    boost::crc_32_type crc;
+    crc.process_bytes(row.data(), row.size_bytes());
+    return crc.checksum();
 }
 
 } // namespace etastar::io

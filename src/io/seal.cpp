@@ -67,6 +67,7 @@ std::uint32_t structure_check(int descriptor, const fs::path& path, const Seal& 
     const auto sealed =
         complement(seal.structure_bytes, {{seal.trials_offset, seal.trials_offset + seal.trials_bytes},
                                           {seal.profile_offset, seal.profile_offset + seal.profile_bytes},
+                                          {seal.checks_offset, seal.checks_offset + seal.checks_bytes},
                                           {seal.complete_offset, seal.complete_offset + 1},
                                           {seal.finished_offset, seal.finished_offset + sizeof(double)}});
     for_each_chunk(descriptor, path, sealed,
@@ -171,10 +172,13 @@ Seal add_seal(int descriptor, const fs::path& path, const Extents& extents) {
     seal.trials_bytes = extents.trials_bytes;
     seal.profile_offset = extents.profile_offset;
     seal.profile_bytes = extents.profile_bytes;
+    seal.checks_offset = extents.checks_offset;
+    seal.checks_bytes = extents.checks_bytes;
 
     const auto structure = complement(
         seal.structure_bytes, {{extents.trials_offset, extents.trials_offset + extents.trials_bytes},
-                               {extents.profile_offset, extents.profile_offset + extents.profile_bytes}});
+                               {extents.profile_offset, extents.profile_offset + extents.profile_bytes},
+                               {extents.checks_offset, extents.checks_offset + extents.checks_bytes}});
     {
         const Copy copy(descriptor, path, structure);
         const double unknown = std::numeric_limits<double>::quiet_NaN();

@@ -18,13 +18,18 @@ struct Seal {
     std::uint64_t trials_bytes = 0;
     std::uint64_t profile_offset = 0;
     std::uint64_t profile_bytes = 0;
+    std::uint64_t checks_offset = 0; // /profile/check
+    std::uint64_t checks_bytes = 0;
     std::uint64_t complete_offset = 0; // u8, attribute `complete`
     std::uint64_t finished_offset = 0; // f64, attribute `finished_unix`
     std::uint32_t structure_check =
-        0;                   // CRC-32 of HDF5's part without the rows, the profile and the two values
+        0; // CRC-32 of HDF5's part without the rows, the profile, its checks and the two values
     std::uint32_t check = 0; // CRC-32 of this seal
 };
-static_assert(sizeof(Seal) == 80);
+static_assert(sizeof(Seal) == 96);
+
+// Bytes that a seal adds to a file: it stands there twice.
+inline constexpr std::uint64_t seal_bytes = 2 * sizeof(Seal);
 
 // Where a file's mutable bytes are.
 struct Extents {
@@ -32,6 +37,8 @@ struct Extents {
     std::uint64_t trials_bytes = 0;
     std::uint64_t profile_offset = 0;
     std::uint64_t profile_bytes = 0;
+    std::uint64_t checks_offset = 0;
+    std::uint64_t checks_bytes = 0;
 };
 
 // The file's seal; none if it has none. Throws FileError where it, or what it seals, is damaged.

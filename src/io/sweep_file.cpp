@@ -264,13 +264,10 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
         const auto group = builder.group("profile");
         file.profile_offset_ = builder.reserve(group.get(), "response", H5T_IEEE_F64LE,
                                                {spec.networks(), file.profile_columns_});
+        file.checks_offset_ = builder.reserve(group.get(), "check", H5T_STD_U32LE, {spec.networks()});
     }
     builder.close();
-    const auto seal = add_seal(file.descriptor_.get(), path,
-                               {file.trials_offset_, spec.rows() * sizeof(TrialRow), file.profile_offset_,
-                                spec.profile ? spec.networks() * file.profile_columns_ * sizeof(double) : 0});
-    file.complete_offset_ = seal.complete_offset;
-    file.finished_offset_ = seal.finished_offset;
+    file.seal(spec);
 
     std::vector<TrialRow> rows;
     std::uint64_t written = 0;
@@ -290,8 +287,7 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
         }
     flush();
     if (spec.profile) {
-        const std::vector<double> unknown(file.profile_columns_, nan);
-        for (std::uint64_t i = 0; i < spec.networks(); ++i) file.write_profile(i, unknown);
+        for (std::uint64_t i = 0; i < spec.networks(); ++i) file.write_profile(i, {});
     }
     file.sync();
     temporary.rename_to(path);
@@ -313,34 +309,45 @@ SweepFile SweepFile::open(const fs::path& name, const Spec& spec) {
         const auto finished = reader.finished();
         for (std::uint64_t i = 0; i < finished.size(); ++i)
             if (!finished[i]) file.networks_left_.push_back(i);
-        file.damaged_ = reader.damaged();
+        file.damaged_ = reader.damaged() + reader.damaged_profiles();
         file.trials_offset_ = reader.trials_offset();
         file.profile_offset_ = reader.profile_offset();
+        file.checks_offset_ = reader.checks_offset();
         file.profile_columns_ = spec.profile ? spec.depth.back() : 0;
     }
     file.descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (!file.descriptor_) fail_errno(path, "write to it");
-    auto seal = read_seal(file.descriptor_.get(), path);
-    if (!seal)
-        seal = add_seal(file.descriptor_.get(), path,
-                        {file.trials_offset_, spec.rows() * sizeof(TrialRow), file.profile_offset_,
-                         spec.networks() * file.profile_columns_ * sizeof(double)});
-    file.complete_offset_ = seal->complete_offset;
-    file.finished_offset_ = seal->finished_offset;
+    file.seal(spec);
     if (!file.networks_left_.empty()) file.set_complete(false, nan);
     return file;
+}
+
+void SweepFile::seal(const Spec& spec) {
+    auto seal = read_seal(descriptor_.get(), path_);
+    if (!seal)
+        seal = add_seal(descriptor_.get(), path_,
+                        {trials_offset_, spec.rows() * sizeof(TrialRow), profile_offset_,
+                         spec.networks() * profile_columns_ * sizeof(double), checks_offset_,
+                         spec.profile ? spec.networks() * sizeof(std::uint32_t) : 0});
+    complete_offset_ = seal->complete_offset;
+    finished_offset_ = seal->finished_offset;
+    structure_bytes_ = seal->structure_bytes;
 }
 
 void SweepFile::check() {
     struct stat open_file = {};
     struct stat named = {};
+    const bool is_open = ::fstat(descriptor_.get(), &open_file) == 0;
     if (::stat(path_.c_str(), &named) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             throw FileError(fmt::format("{}: was removed while the sweep ran", path_.string()));
-    } else if (::fstat(descriptor_.get(), &open_file) == 0
-               && (open_file.st_dev != named.st_dev || open_file.st_ino != named.st_ino)) {
+    } else if (is_open && (open_file.st_dev != named.st_dev || open_file.st_ino != named.st_ino)) {
         throw FileError(fmt::format("{}: was replaced while the sweep ran", path_.string()));
     }
+    // HDF5 may have cut off the seal.
+    const auto size = static_cast<std::uint64_t>(open_file.st_size);
+    if (is_open && size != structure_bytes_ && size != structure_bytes_ + seal_bytes)
+        throw FileError(fmt::format("{}: was cut short, or grew, while the sweep ran", path_.string()));
     lease_.check();
 }
 
@@ -350,8 +357,12 @@ void SweepFile::write_rows(std::uint64_t first_row, std::span<const TrialRow> ro
 }
 
 void SweepFile::write_profile(std::uint64_t network, std::span<const double> response) {
-    write_at(descriptor_.get(), path_, profile_offset_ + network * profile_columns_ * sizeof(double),
-             response.data(), response.size_bytes());
+    std::vector<double> row(response.begin(), response.end());
+    row.resize(profile_columns_, nan);
+    const auto check = profile_check(row);
+    write_at(descriptor_.get(), path_, profile_offset_ + network * row.size() * sizeof(double), row.data(),
+             row.size() * sizeof(double));
+    write_at(descriptor_.get(), path_, checks_offset_ + network * sizeof(check), &check, sizeof(check));
 }
 
 void SweepFile::sync() {
@@ -367,6 +378,15 @@ void SweepFile::set_complete(bool complete, double finished) {
 void SweepFile::mark_complete() {
     sync();
     check();
+    if (!read_seal(descriptor_.get(), path_)) {
+        SweepReader reader(path_);
+        if (const auto count = tally(reader); count.pending > 0)
+            throw FileError(fmt::format(
+                "{}: was changed by another program while the sweep ran: {} networks are missing; "
+                "--resume runs them",
+                path_.string(), count.pending));
+        seal(reader.spec());
+    }
     set_complete(true, now_unix());
     sync();
 }

@@ -4,6 +4,7 @@
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/theory/cell_rates.hpp"
 
+#include "crash_guard.hpp"
 #include "hdf5.hpp"
 #include "layout.hpp"
 #include "seal.hpp"
@@ -15,7 +16,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <optional>
 
 namespace etastar::io {
 namespace {
@@ -56,6 +57,8 @@ struct SweepReader::Implementation {
         if (!descriptor) fail_errno(path, "open it");
         if (fs::is_directory(path)) throw FileError(fmt::format("{}: is a directory", path.string()));
         const bool sealed = read_seal(descriptor.get(), path).has_value();
+        std::optional<CrashGuard> guard;
+        if (!sealed) guard.emplace(path);
         // Outlives the call: closing it would clear the error of a failed open.
         const auto access = hdf5::unlocked_access();
         file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
@@ -105,25 +108,27 @@ struct SweepReader::Implementation {
     std::vector<double> read_profile(std::uint64_t network) {
         const hdf5::QuietErrors quiet;
         std::vector<double> values(spec_.depth.back());
-        const hsize_t start[] = {network, 0};
-        const hsize_t count[] = {1, values.size()};
-        const Handle all(H5Dget_space(profile_.get()), H5Sclose);
-        const Handle memory(H5Screate_simple(2, count, nullptr), H5Sclose);
-        if (H5Sselect_hyperslab(all.get(), H5S_SELECT_SET, start, nullptr, count, nullptr) < 0
-            || H5Dread(profile_.get(), H5T_NATIVE_DOUBLE, memory.get(), all.get(), H5P_DEFAULT, values.data())
-                   < 0)
-            hdf5::fail(path_, "read its profile");
+        std::uint32_t expected = 0;
+        read_one(profile_, {network, 0}, {1, values.size()}, H5T_IEEE_F64LE, values.data());
+        read_one(checks_, {network}, {1}, H5T_STD_U32LE, &expected);
+        if (profile_check(values) != expected) values.clear();
         return values;
     }
 
-    // The profile has no checksum, but its row's last, largest and mean are in rows that have.
+    void read_one(const Handle& data, const std::vector<hsize_t>& start, const std::vector<hsize_t>& count,
+                  hid_t type, void* out) {
+        const Handle all(H5Dget_space(data.get()), H5Sclose);
+        const Handle memory(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr),
+                            H5Sclose);
+        if (H5Sselect_hyperslab(all.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr) < 0
+            || H5Dread(data.get(), type, memory.get(), all.get(), H5P_DEFAULT, out) < 0)
+            hdf5::fail(path_, "read its profile");
+    }
+
+    // A crash may leave a network's rows on disk and its profile not: then the last layers differ.
     bool profile_matches(std::uint64_t network, const TrialRow& row) {
         const auto values = read_profile(network);
-        const auto end = values.begin() + row.depth;
-        return same(*(end - 1), row.response_last)
-               && same(*std::max_element(values.begin(), end), row.response_max)
-               && same(std::accumulate(values.begin(), end, 0.0) / row.depth, row.response_mean)
-               && std::all_of(end, values.end(), [](double value) { return std::isnan(value); });
+        return !values.empty() && same(values[row.depth - 1], row.response_last);
     }
 
     std::string text(hid_t owner, const char* name) const {
@@ -143,12 +148,20 @@ struct SweepReader::Implementation {
     Handle file_;
     Handle trials_;
     Handle profile_;
+    Handle checks_;
     Handle type_ = trial_type();
     Spec spec_;
     bool complete_ = false;
     std::uint64_t damaged_ = 0;
+    std::uint64_t damaged_profiles_ = 0;
     std::uint64_t cell_ = std::numeric_limits<std::uint64_t>::max(); // whose rates are in rates_
     std::vector<double> rates_;
+
+    std::uint64_t offset_of(const Handle& data) const {
+        const haddr_t offset = H5Dget_offset(data.get());
+        if (offset == HADDR_UNDEF) damaged("its rows are not contiguous; it can be read, not resumed");
+        return offset;
+    }
 
     [[noreturn]] void damaged(const std::string& why) const {
         throw FileError(fmt::format("{}: is damaged: {}", path_.string(), why));
@@ -207,6 +220,12 @@ private:
             || H5Sget_simple_extent_dims(space.get(), shape, nullptr) != 2 || shape[0] != spec_.networks()
             || shape[1] != spec_.depth.back())
             damaged("its profile has not the shape that its spec has");
+        checks_ = Handle(H5Dopen2(file_.get(), "profile/check", H5P_DEFAULT), H5Dclose);
+        if (!checks_) hdf5::fail(path_, "open its profile's checksums");
+        const Handle line(H5Dget_space(checks_.get()), H5Sclose);
+        if (H5Sget_simple_extent_ndims(line.get()) != 1
+            || H5Sget_simple_extent_npoints(line.get()) != static_cast<hssize_t>(spec_.networks()))
+            damaged("its profile's checksums are not one for each network");
     }
 
     std::vector<std::uint32_t> integers(const char* name, std::size_t count) const {
@@ -238,6 +257,7 @@ SweepReader& SweepReader::operator=(SweepReader&&) noexcept = default;
 const Spec& SweepReader::spec() const { return implementation_->spec_; }
 bool SweepReader::complete() const { return implementation_->complete_; }
 std::uint64_t SweepReader::damaged() const { return implementation_->damaged_; }
+std::uint64_t SweepReader::damaged_profiles() const { return implementation_->damaged_profiles_; }
 
 void SweepReader::read_rows(std::uint64_t first_row, std::span<TrialRow> rows) {
     implementation_->read_rows(first_row, rows);
@@ -257,29 +277,31 @@ std::string SweepReader::provenance(const char* name) const {
 std::vector<bool> SweepReader::finished() {
     auto& reader = *implementation_;
     std::vector<bool> result(spec().networks());
+    reader.damaged_profiles_ = 0;
     for_each_network(*this, [&](std::uint64_t network, std::span<const TrialRow> rows) {
         bool whole = true;
         for (std::size_t k = 0; k < rows.size(); ++k)
             whole = whole && (rows[k].status == Status::done || rows[k].status == Status::nonfinite)
                     && rows[k].eta == reader.expected_rate(network * rows.size() + k);
-        result[network] = whole && (!spec().profile || reader.profile_matches(network, rows.front()));
+        if (whole && spec().profile && !reader.profile_matches(network, rows.front())) {
+            whole = false;
+            ++reader.damaged_profiles_;
+        }
+        result[network] = whole;
     });
     return result;
 }
 
 std::uint64_t SweepReader::trials_offset() const {
-    const haddr_t offset = H5Dget_offset(implementation_->trials_.get());
-    if (offset == HADDR_UNDEF)
-        implementation_->damaged("its trials are not contiguous; it can be read, not resumed");
-    return offset;
+    return implementation_->offset_of(implementation_->trials_);
 }
 
 std::uint64_t SweepReader::profile_offset() const {
-    if (!spec().profile) return 0;
-    const haddr_t offset = H5Dget_offset(implementation_->profile_.get());
-    if (offset == HADDR_UNDEF)
-        implementation_->damaged("its profile is not contiguous; it can be read, not resumed");
-    return offset;
+    return spec().profile ? implementation_->offset_of(implementation_->profile_) : 0;
+}
+
+std::uint64_t SweepReader::checks_offset() const {
+    return spec().profile ? implementation_->offset_of(implementation_->checks_) : 0;
 }
 
 analysis::TrialTable read_sweep_file(const fs::path& path) {
@@ -295,14 +317,21 @@ analysis::TrialTable read_sweep_file(const fs::path& path) {
 
 Tally tally(SweepReader& reader) {
     Tally result;
-    for_each_network(reader, [&](std::uint64_t, std::span<const TrialRow> rows) {
+    // Of a profile only finished() knows whether it is whole.
+    const auto finished = reader.spec().profile ? reader.finished() : std::vector<bool>();
+    const auto counted = reader.damaged();
+    for_each_network(reader, [&](std::uint64_t network, std::span<const TrialRow> rows) {
         const auto any = [&](Status status) {
             return std::any_of(rows.begin(), rows.end(),
                                [&](const TrialRow& row) { return row.status == status; });
         };
-        ++(any(Status::pending) ? result.pending : any(Status::failed) ? result.failed : result.finished);
+        if (any(Status::pending) || (!any(Status::failed) && !finished.empty() && !finished[network]))
+            ++result.pending;
+        else
+            ++(any(Status::failed) ? result.failed : result.finished);
     });
-    result.damaged_rows = reader.damaged();
+    result.damaged_rows = reader.damaged() - counted;
+    result.damaged_profiles = reader.damaged_profiles();
     return result;
 }
 

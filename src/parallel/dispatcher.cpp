@@ -21,7 +21,7 @@ constexpr std::size_t most_units_of_a_leader = 32768;
 // part of a second, for it reports a few times a second only.
 constexpr double leader_stock = 1.0;
 
-// A child is late that is silent for this many seconds and this many times its longest network.
+// A child is late this many seconds, and this many times the expected ones, after a batch or network began.
 constexpr double patience = 2.0;
 constexpr double patience_factor = 3.0;
 
@@ -98,21 +98,25 @@ std::vector<Unit> Dispatcher::next_batch(std::size_t index, double now) {
         while (room() && fits()) ++end;
         first_ = end;
     }
-    if (child.owned.empty()) child.heard = now;
+    if (child.owned.empty()) child.since = now;
     std::vector<Unit> batch(units_.begin() + static_cast<std::ptrdiff_t>(begin),
                             units_.begin() + static_cast<std::ptrdiff_t>(end));
     // What was put back may return to the rank that was late with it.
     for (const auto& unit : batch)
         if (child.owned.try_emplace(unit.network, unit.seconds).second) child.owned_seconds += unit.seconds;
-    if (!leads) child.batches.push_back({batch.size(), filler});
+    if (!leads) child.batches.push_back({batch.size(), cost(begin, end), filler});
     return batch;
 }
 
 bool Dispatcher::finished(std::size_t index, std::uint64_t network, double now) {
     auto& child = children_[index];
-    child.heard = now;
-    child.late = false;
-    if (!child.batches.empty() && --child.batches.front().unfinished == 0) child.batches.pop_front();
+    const bool leads = child.weight > 1;
+    const bool ends_batch = !child.batches.empty() && --child.batches.front().unfinished == 0;
+    if (ends_batch) child.batches.pop_front();
+    if (leads || ends_batch) {
+        child.since = now;
+        child.late = false;
+    }
     const auto owned = child.owned.find(network);
     if (owned == child.owned.end()) return false;
     child.owned_seconds -= owned->second;
@@ -125,10 +129,11 @@ bool Dispatcher::finished(std::size_t index, std::uint64_t network, double now) 
 std::size_t Dispatcher::put_back_late(double now, double slack) {
     std::vector<Unit> back;
     for (auto& child : children_) {
-        if (child.owned.empty() || child.late || now - child.heard < patience) continue;
-        double longest = 0;
-        for (const auto& [network, seconds] : child.owned) longest = std::max(longest, seconds);
-        if (now - child.heard < patience + patience_factor * slack * longest) continue;
+        if (child.owned.empty() || child.late || now - child.since < patience) continue;
+        double expected = child.batches.empty() ? 0 : child.batches.front().seconds;
+        if (child.weight > 1)
+            for (const auto& [network, seconds] : child.owned) expected = std::max(expected, seconds);
+        if (now - child.since < patience + patience_factor * slack * expected) continue;
         child.late = true;
         for (const auto& [network, seconds] : child.owned)
             if (const auto twice = put_back_.try_emplace(network, false).first; !twice->second)

@@ -36,3 +36,9 @@ TEST_CASE("an interruption of tiny networks is no reason to give up long ones") 
     pace.observe(1, -1);
     CHECK(pace.slack() < 3);
 }
+
+TEST_CASE("one rank that is as good as dead does not make the others look slow") {
+    Pace pace;
+    for (int i = 0; i < 500; ++i) pace.observe(1.0, i % 50 == 0 ? 200.0 : 1.0);
+    CHECK(pace.slack() < 3);
+}

@@ -60,13 +60,13 @@ public:
     // Networks that are not finished: pending, failed, torn or damaged rows. Ascending.
     const std::vector<std::uint64_t>& networks_left() const { return networks_left_; }
 
-    // Rows that open() found torn or damaged.
+    // Rows, of /trials or the profile, that open() found torn or damaged.
     std::uint64_t damaged() const { return damaged_; }
 
     // Rows of /trials from first_row on. They reach the kernel before this returns.
     void write_rows(std::uint64_t first_row, std::span<const sweep::TrialRow> rows);
 
-    // Row `network` of /profile/response: G_l for l = 1..depth.
+    // Row `network` of /profile/response, G_l for l = 1..depth, and its checksum.
     void write_profile(std::uint64_t network, std::span<const double> response);
 
     // That this process is still the file's writer and the file still where it was. To be called every second.
@@ -75,12 +75,14 @@ public:
     // To the disk. May be called while another thread writes.
     void sync();
 
-    // Synchronises, then records that every row is final.
+    // Synchronises, then records that every row is final. FileError if another program has changed the file so that
+    // rows are missing.
     void mark_complete();
 
 private:
     SweepFile(std::filesystem::path path, Lease lease) : path_(std::move(path)), lease_(std::move(lease)) {}
     void set_complete(bool complete, double finished);
+    void seal(const sweep::Spec& spec);
 
     std::filesystem::path path_;
     Lease lease_;
@@ -88,6 +90,8 @@ private:
     std::uint64_t trials_offset_ = 0;
     std::uint64_t profile_offset_ = 0; // 0: no profile
     std::uint64_t profile_columns_ = 0;
+    std::uint64_t checks_offset_ = 0;
+    std::uint64_t structure_bytes_ = 0; // of HDF5's part
     std::uint64_t complete_offset_ = 0;
     std::uint64_t finished_offset_ = 0;
     std::vector<std::uint64_t> networks_left_;

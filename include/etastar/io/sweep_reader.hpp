@@ -33,7 +33,8 @@ public:
     void read_rows(std::uint64_t first_row, std::span<sweep::TrialRow> rows);
     std::uint64_t damaged() const;
 
-    // Row `network` of /profile/response, NaN beyond the network's depth; needs spec().profile.
+    // Row `network` of /profile/response, NaN beyond the network's depth; needs spec().profile. Empty where it does
+    // not match its checksum.
     std::vector<double> read_profile(std::uint64_t network);
 
     // A string attribute of /provenance; empty if there is none.
@@ -43,9 +44,13 @@ public:
     // bit, and its profile, where there is one, is that of its rows.
     std::vector<bool> finished();
 
+    // Networks that finished() last found to be unfinished for their profile alone.
+    std::uint64_t damaged_profiles() const;
+
     // Where the rows stand in the file; FileError unless they are contiguous.
     std::uint64_t trials_offset() const;
     std::uint64_t profile_offset() const; // 0: no profile
+    std::uint64_t checks_offset() const;  // 0: no profile
 
 private:
     struct Implementation;
@@ -60,7 +65,8 @@ struct Tally {
     std::uint64_t finished = 0; // networks
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
-    std::uint64_t damaged_rows = 0;
+    std::uint64_t damaged_rows = 0;     // of /trials
+    std::uint64_t damaged_profiles = 0; // networks that are pending here for their profile alone
 };
 Tally tally(SweepReader& reader);
 

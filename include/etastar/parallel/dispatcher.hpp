@@ -36,8 +36,9 @@ struct Work {
 //
 // A leader owns enough for every rank behind it to have one network in hand and one waiting.
 //
-// A child from which nothing has been heard for several times as long as its longest network may take is late:
-// what it owns is put back, so that one slow or dead rank delays nobody. The first result of a network counts.
+// A rank that is at a batch for several times as long as it may take is late, and so is a leader from which nothing
+// has been heard for several times as long as its longest network: what they own is put back, so that one slow or
+// dead rank delays nobody. The first result of a network counts.
 class Dispatcher {
 public:
     explicit Dispatcher(std::vector<double> weights);
@@ -69,6 +70,7 @@ public:
 private:
     struct Batch {
         std::size_t unfinished = 0;
+        double seconds = 0; // expected, of all of it
         bool filler = false;
     };
     struct Child {
@@ -76,7 +78,9 @@ private:
         std::deque<Batch> batches;                       // a single rank's, oldest first
         std::unordered_map<std::uint64_t, double> owned; // network -> expected seconds
         double owned_seconds = 0;
-        double heard = 0; // when it last finished something, or was given work while it had none
+        // When its oldest batch began, a leader's when it last finished something; or when it was given work while
+        // it had none.
+        double since = 0;
         bool late = false;
     };
 

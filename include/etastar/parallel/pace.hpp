@@ -12,7 +12,8 @@ public:
     void observe(double expected, double actual) {
         if (!(expected > 0) || !(actual >= 0)) return;
         const double weight = expected / (expected + memory);
-        const double ratio = actual / expected;
+        // One rank that is as good as dead must not make the others look slow; a wrong cost model shows every time.
+        const double ratio = std::min(actual / expected, 2 * slack());
         const double step = std::max(weight, 1 / (seen_ + 2)) * std::min(1.0, expected / shortest);
         deviation_ += step * (std::abs(ratio - mean_) - deviation_);
         mean_ += step * (ratio - mean_);
