@@ -24,18 +24,19 @@ Json estimate(const std::optional<LinearEstimate>& e) {
     return {{"value", number(e->value)}, {"ci95", interval(e->ci95)}};
 }
 
-// An estimate with the exact value that the same regression has.
-Json estimate(const std::optional<LinearEstimate>& e, const std::optional<LinearEstimate>& exact) {
+// An estimate, with the value that the same regression on exact values has where that makes sense.
+Json estimate(const std::optional<LinearEstimate>& e, const PowerLaw* exact,
+              std::optional<LinearEstimate> PowerLaw::*which) {
     Json tree = estimate(e);
-    if (e) tree["exact"] = exact ? number(exact->value) : Json(nullptr);
+    if (e && exact != nullptr) tree["exact"] = exact->*which ? number((exact->*which)->value) : Json(nullptr);
     return tree;
 }
 
-Json law(const PowerLaw& measured, const PowerLaw& exact) {
-    return {{"constant", estimate(measured.constant, exact.constant)},
+Json law(const PowerLaw& measured, const PowerLaw* exact) {
+    return {{"constant", estimate(measured.constant, exact, &PowerLaw::constant)},
             {"exponents",
-             {{"width", estimate(measured.width, exact.width)},
-              {"depth", estimate(measured.depth, exact.depth)}}},
+             {{"width", estimate(measured.width, exact, &PowerLaw::width)},
+              {"depth", estimate(measured.depth, exact, &PowerLaw::depth)}}},
             {"chi_squared", number(measured.chi_squared)},
             {"degrees_of_freedom", measured.degrees},
             {"p_value", number(measured.p_value)}};
@@ -46,16 +47,9 @@ using sweep::name_of;
 Json tree_of(const CriterionFit& fit) {
     Json tree = {
         {"criterion", name_of(fit.criterion)}, {"threshold", fit.threshold}, {"layer", name_of(fit.layer)}};
-    tree.update(law(fit.law, fit.exact.value_or(PowerLaw{})));
-    if (fit.relative) {
-        tree["relative_to_exact"] = {
-            {"constant", estimate(fit.relative->constant)},
-            {"exponents",
-             {{"width", estimate(fit.relative->width)}, {"depth", estimate(fit.relative->depth)}}},
-            {"chi_squared", number(fit.relative->chi_squared)},
-            {"degrees_of_freedom", fit.relative->degrees},
-            {"p_value", number(fit.relative->p_value)}};
-    }
+    const auto exact = fit.exact.value_or(PowerLaw{});
+    tree.update(law(fit.law, &exact));
+    if (fit.relative) tree["relative_to_exact"] = law(*fit.relative, nullptr);
     tree["cells"] = Json::array();
     for (const auto& cell : fit.cells) {
         Json entry = {{"width", cell.width},

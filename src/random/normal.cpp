@@ -8,32 +8,23 @@
 #include <Random123/philox.h>
 
 #include <algorithm>
-#include <vector>
 
 namespace etastar::random {
 
 namespace baseline {
 extern const Kernels kernels;
 }
-#ifdef ETASTAR_X86_KERNELS
 namespace avx2 {
 extern const Kernels kernels;
 }
 namespace avx512 {
 extern const Kernels kernels;
 }
-#endif
 
 std::span<const Kernels* const> supported_kernels() {
-    static const std::vector<const Kernels*> supported = [] {
-        std::vector<const Kernels*> list{&baseline::kernels};
-#ifdef ETASTAR_X86_KERNELS
-        if (widest_isa() >= Isa::avx2) list.push_back(&avx2::kernels);
-        if (widest_isa() >= Isa::avx512) list.push_back(&avx512::kernels);
-#endif
-        return list;
-    }();
-    return supported;
+    static const auto list = supported_copies<Kernels>(&baseline::kernels, ETASTAR_X86_COPY(avx2::kernels),
+                                                       ETASTAR_X86_COPY(avx512::kernels));
+    return list;
 }
 
 namespace {
