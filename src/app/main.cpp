@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -117,6 +118,8 @@ int run_program(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+    // A file size limit is then an error of write(2), which can be told.
+    std::signal(SIGXFSZ, SIG_IGN);
     const int code = run_program(argc, argv);
     if (etastar::parallel::trial_cut_off()) {
         std::fflush(nullptr);

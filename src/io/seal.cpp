@@ -91,8 +91,8 @@ std::uint64_t size_of(int descriptor, const fs::path& path) {
 class Copy {
 public:
     Copy(int descriptor, const fs::path& original, const std::vector<Range>& ranges)
-        : original_(original), path_(original.string() + fmt::format(".sealing-{}", getpid())) {
-        file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+        : original_(original), name_(original.string() + fmt::format(".sealing-{}", getpid())) {
+        file_ = Descriptor(::open(name_.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
         if (!file_) fail_errno(original, "seal it");
         const auto size = static_cast<off_t>(size_of(descriptor, original));
         if (::ftruncate(file_.get(), size) != 0) fail_errno(original, "seal it");
@@ -100,10 +100,6 @@ public:
                        [&](std::uint64_t at, const char* data, std::size_t count) {
                            write_at(file_.get(), original, at, data, count);
                        });
-    }
-    ~Copy() {
-        std::error_code ignored;
-        fs::remove(path_, ignored);
     }
     Copy(const Copy&) = delete;
     Copy& operator=(const Copy&) = delete;
@@ -113,7 +109,7 @@ public:
             if (!success) hdf5::fail(original_, "seal it");
         };
         const auto access = hdf5::unlocked_access();
-        hdf5::Handle file(H5Fopen(path_.c_str(), H5F_ACC_RDWR, access.get()), H5Fclose);
+        hdf5::Handle file(H5Fopen(name_.path().c_str(), H5F_ACC_RDWR, access.get()), H5Fclose);
         require(bool(file));
         const auto write = [&](const char* object, const char* name, hid_t type, const void* value) {
             // HDF5 1.10.8 cannot write to what H5Aopen_by_name opens; with the object held open it can.
@@ -130,15 +126,16 @@ public:
 
     std::vector<char> bytes(const std::vector<Range>& ranges) const {
         std::vector<char> all;
-        for_each_chunk(file_.get(), path_, ranges, [&](std::uint64_t, const char* data, std::size_t size) {
-            all.insert(all.end(), data, data + size);
-        });
+        for_each_chunk(file_.get(), original_, ranges,
+                       [&](std::uint64_t, const char* data, std::size_t size) {
+                           all.insert(all.end(), data, data + size);
+                       });
         return all;
     }
 
 private:
     fs::path original_;
-    fs::path path_;
+    TemporaryFile name_;
     Descriptor file_;
 };
 

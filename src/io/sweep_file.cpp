@@ -137,30 +137,6 @@ void build_provenance(Builder& builder, const Provenance& provenance) {
 
 std::string temporary_prefix(const fs::path& path) { return path.filename().string() + ".creating-"; }
 
-// Removes the file unless it was given its final name.
-class TemporaryFile {
-public:
-    explicit TemporaryFile(const fs::path& path)
-        : path_(path.parent_path() / (temporary_prefix(path) + std::to_string(getpid()))) {}
-    ~TemporaryFile() {
-        std::error_code ignored;
-        if (!kept_) fs::remove(path_, ignored);
-    }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-    const fs::path& path() const { return path_; }
-
-    void rename_to(const fs::path& final_path) {
-        if (std::rename(path_.c_str(), final_path.c_str()) != 0) fail_errno(final_path, "create it");
-        kept_ = true;
-    }
-
-private:
-    fs::path path_;
-    bool kept_ = false;
-};
-
 // What killed processes have left; the writer's alone to remove.
 void remove_leftovers(const fs::path& path) {
     std::error_code error;
@@ -234,7 +210,7 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
     if (!overwrite) refuse_existing(name); // now that nobody else can create it
     remove_leftovers(path);
 
-    TemporaryFile temporary(path);
+    TemporaryFile temporary(path.parent_path() / (temporary_prefix(path) + std::to_string(getpid())));
     // Opened first for errno's sake: HDF5 tells less about a missing folder or a full disk.
     file.descriptor_ =
         Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <system_error>
 
 namespace etastar::io {
 
@@ -39,6 +41,16 @@ std::size_t read_at(int descriptor, const std::filesystem::path& path, std::uint
         done += static_cast<std::size_t>(count);
     }
     return done;
+}
+
+TemporaryFile::~TemporaryFile() {
+    std::error_code ignored;
+    if (!kept_) std::filesystem::remove(path_, ignored);
+}
+
+void TemporaryFile::rename_to(const std::filesystem::path& final_path) {
+    if (std::rename(path_.c_str(), final_path.c_str()) != 0) fail_errno(final_path, "create it");
+    kept_ = true;
 }
 
 } // namespace etastar::io

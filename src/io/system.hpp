@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 namespace etastar::io {
 
@@ -17,5 +18,22 @@ void write_at(int descriptor, const std::filesystem::path& path, std::uint64_t o
 // As much of it as there is.
 std::size_t read_at(int descriptor, const std::filesystem::path& path, std::uint64_t offset, void* data,
                     std::size_t size);
+
+// Removes a file in its destructor, unless it was given its final name.
+class TemporaryFile {
+public:
+    explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
+    ~TemporaryFile();
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+
+    void rename_to(const std::filesystem::path& final_path);
+
+private:
+    std::filesystem::path path_;
+    bool kept_ = false;
+};
 
 } // namespace etastar::io
