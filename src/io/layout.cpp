@@ -2,7 +2,7 @@
 
 #include "etastar/sweep/trial.hpp"
 
-#include <boost/crc.hpp>
+#include <zlib.h>
 
 #include <bit>
 #include <cstddef>
@@ -48,9 +48,8 @@ hdf5::Handle trial_type() {
 }
 
 std::uint32_t profile_check(std::span<const double> row) {
-    boost::crc_32_type crc;
-    crc.process_bytes(row.data(), row.size_bytes());
-    return crc.checksum();
+    return static_cast<std::uint32_t>(
+        crc32_z(0, reinterpret_cast<const Bytef*>(row.data()), row.size_bytes()));
 }
 
 } // namespace etastar::io

@@ -6,11 +6,11 @@
 #include "hdf5.hpp"
 #include "system.hpp"
 
-#include <boost/crc.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
@@ -63,22 +63,21 @@ void for_each_chunk(int descriptor, const fs::path& path, const std::vector<Rang
 }
 
 std::uint32_t structure_check(int descriptor, const fs::path& path, const Seal& seal) {
-    boost::crc_32_type crc;
+    uLong crc = 0;
     const auto sealed =
         complement(seal.structure_bytes, {{seal.trials_offset, seal.trials_offset + seal.trials_bytes},
                                           {seal.profile_offset, seal.profile_offset + seal.profile_bytes},
                                           {seal.checks_offset, seal.checks_offset + seal.checks_bytes},
                                           {seal.complete_offset, seal.complete_offset + 1},
                                           {seal.finished_offset, seal.finished_offset + sizeof(double)}});
-    for_each_chunk(descriptor, path, sealed,
-                   [&](std::uint64_t, const char* data, std::size_t size) { crc.process_bytes(data, size); });
-    return crc.checksum();
+    for_each_chunk(descriptor, path, sealed, [&](std::uint64_t, const char* data, std::size_t size) {
+        crc = crc32_z(crc, reinterpret_cast<const Bytef*>(data), size);
+    });
+    return static_cast<std::uint32_t>(crc);
 }
 
 std::uint32_t own_check(const Seal& seal) {
-    boost::crc_32_type crc;
-    crc.process_bytes(&seal, offsetof(Seal, check));
-    return crc.checksum();
+    return static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(&seal), offsetof(Seal, check)));
 }
 
 std::uint64_t size_of(int descriptor, const fs::path& path) {

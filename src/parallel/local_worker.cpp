@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -16,6 +17,8 @@ namespace etastar::parallel {
 namespace {
 
 std::atomic<bool> cut_off_somewhere{false};
+
+constexpr auto never = std::numeric_limits<std::size_t>::max();
 
 // Runs single networks.
 class Runner {
@@ -62,19 +65,22 @@ struct LocalWorker::State {
 
     mutable std::mutex mutex;
     std::condition_variable work_arrived;
-    std::condition_variable ran_dry;
+    std::condition_variable something_due;
     std::condition_variable ended;
     std::deque<Unit> todo;
     std::vector<NetworkResult> done;
     std::exception_ptr error;
     double slack = 1;
-    bool running = false; // a trial
+    std::size_t awaited = never; // results for which the other thread waits
+    bool running = false;        // a trial
     bool stop = false;
     bool over = false; // the thread
 
     State(const sweep::Spec& spec_, const EngineFactory& make_engine_,
           std::optional<Clock::time_point> deadline_)
         : spec(spec_), make_engine(make_engine_), deadline(deadline_) {}
+
+    bool is_due() const { return !done.empty() && (todo.empty() || done.size() >= awaited); }
 
     bool too_late_for(const Unit& unit) const {
         return deadline && Clock::now() + std::chrono::duration<double>(slack * unit.seconds) > *deadline;
@@ -101,7 +107,7 @@ struct LocalWorker::State {
                     running = false;
                 }
                 done.push_back(std::move(result));
-                if (todo.empty()) ran_dry.notify_one();
+                if (is_due()) something_due.notify_one();
             }
         } catch (...) {
             const std::lock_guard lock(mutex);
@@ -109,7 +115,7 @@ struct LocalWorker::State {
         }
         const std::lock_guard lock(mutex);
         over = true;
-        ran_dry.notify_one();
+        something_due.notify_one();
         ended.notify_one();
     }
 };
@@ -154,11 +160,12 @@ std::vector<NetworkResult> LocalWorker::take() {
     return std::exchange(state_->done, {});
 }
 
-void LocalWorker::wait(std::chrono::microseconds pause) {
+void LocalWorker::wait(std::chrono::microseconds pause, std::size_t results) {
     auto& state = *state_;
     std::unique_lock lock(state.mutex);
-    state.ran_dry.wait_for(lock, pause,
-                           [&] { return (state.todo.empty() && !state.done.empty()) || state.error; });
+    state.awaited = results;
+    state.something_due.wait_for(lock, pause, [&] { return state.is_due() || state.error; });
+    state.awaited = never;
 }
 
 void LocalWorker::cut_off() {

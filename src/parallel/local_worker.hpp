@@ -33,9 +33,9 @@ public:
     // Results so far. Rethrows what went wrong outside trials.
     std::vector<NetworkResult> take();
 
-    // Waits until there is nothing left to do here, at most for `pause`. Not for every result: between tiny
-    // networks the wake-ups would cost more than the trials.
-    void wait(std::chrono::microseconds pause);
+    // Waits until there is nothing left to do here or this many results have not been taken, at most for `pause`. Not
+    // for every result: between tiny networks the wake-ups would cost more than the trials.
+    void wait(std::chrono::microseconds pause, std::size_t results);
 
     // The trial that runs is left alone for the rest of the process's life.
     void cut_off();

@@ -160,6 +160,13 @@ double Node::next_timer() const {
     return std::min(look, parent_ >= 0 && !results_.empty() ? last_report_ + longest_silence : never);
 }
 
+std::size_t Node::results_until_report() const {
+    // A leader's come from many ranks, and it has a stock.
+    if (parent_ < 0 || !ranks_below_.empty() || batches_.empty())
+        return std::numeric_limits<std::size_t>::max();
+    return batches_.front() - finished_of_batch_;
+}
+
 Work Node::take_work() { return {std::exchange(own_work_, {}), parent_ < 0 ? pace_.slack() : slack_}; }
 
 std::vector<NetworkResult> Node::take_results() {

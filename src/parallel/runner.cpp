@@ -22,21 +22,30 @@ using namespace std::chrono_literals;
 // For the last messages of a sweep.
 constexpr auto longest_farewell = 200ms;
 
-// Sleeps longer the longer nothing happens, so that waiting costs no core: ranks may share one.
+// Sleeps longer the longer nothing happens: waking up costs processor time, and ranks may share a core.
 class Backoff {
 public:
+    explicit Backoff(std::chrono::microseconds longest) : longest_(longest) {}
+
     std::chrono::microseconds next() {
         const auto pause = pause_;
-        pause_ = std::min(2 * pause_, longest);
+        pause_ = std::min(2 * pause_, longest_);
         return pause;
     }
     void reset() { pause_ = shortest; }
 
 private:
     static constexpr std::chrono::microseconds shortest = 50us;
-    static constexpr std::chrono::microseconds longest = 2000us;
+    std::chrono::microseconds longest_;
     std::chrono::microseconds pause_ = shortest;
 };
+
+// Between looks for messages. Those who hand out work are waited for; a rank that computes and has more to do is
+// not, and when it has just reported it looks for the answer at once. A single process hears from nobody.
+std::chrono::microseconds longest_pause(const Tree& tree, int rank, int size) {
+    if (size == 1) return 20ms;
+    return tree.children(rank).empty() ? 10ms : 2ms;
+}
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -49,7 +58,7 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
     const auto start = Clock::now();
     Node node(communicator, tree);
     LocalWorker local(spec, make_engine, deadline);
-    Backoff backoff;
+    Backoff backoff(longest_pause(tree, communicator.rank(), communicator.size()));
     Outcome outcome;
     if (collector != nullptr) {
         if (deadline) node.set_deadline(std::chrono::duration<double>(*deadline - start).count());
@@ -60,18 +69,18 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
     Urgency urgency = Urgency::none;
     while (true) {
         const double now = seconds_since(start);
-        bool idle = true;
+        bool heard = false;
         // What follows a dismissal belongs to another sweep.
         while (!node.dismissed()) {
             const auto message = communicator.poll();
             if (!message) break;
             node.receive(*message, now);
-            idle = false;
+            heard = true;
         }
         if (node.dismissed()) break;
         if (auto results = local.take(); !results.empty()) {
+            heard = heard || results.size() >= node.results_until_report();
             node.finished_here(std::move(results), now);
-            idle = false;
         }
         node.advance(now);
         if (auto work = node.take_work(); !work.units.empty()) local.add(work);
@@ -98,10 +107,8 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
             const bool over = now >= node.leave_at();
             if (over || (!local.busy() && node.children_gone())) break;
         }
-        if (idle)
-            local.wait(backoff.next());
-        else
-            backoff.reset();
+        if (heard) backoff.reset();
+        local.wait(backoff.next(), node.results_until_report());
     }
     const double now = seconds_since(start);
     if (collector != nullptr && node.settled()) node.stop(0, now);

@@ -1,6 +1,6 @@
 #include "etastar/sweep/trial.hpp"
 
-#include <boost/crc.hpp>
+#include <zlib.h>
 
 #include <cmath>
 #include <cstddef>
@@ -21,9 +21,8 @@ constexpr Measurement measurements[] = {
 } // namespace
 
 std::uint32_t checksum(const TrialRow& row) {
-    boost::crc_32_type crc;
-    crc.process_bytes(&row, offsetof(TrialRow, check));
-    return crc.checksum();
+    return static_cast<std::uint32_t>(
+        crc32(0, reinterpret_cast<const Bytef*>(&row), offsetof(TrialRow, check)));
 }
 
 TrialRow sealed(TrialRow row) {

@@ -34,6 +34,9 @@ public:
     void advance(double now);
     double next_timer() const;
 
+    // Results of this rank's own worker after which the rank above should hear of them.
+    std::size_t results_until_report() const;
+
     // Work for this rank's own worker since the last call.
     Work take_work();
 
