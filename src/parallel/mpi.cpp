@@ -23,16 +23,17 @@ void check(int code, const char* call) {
 
 class World final : public Communicator::Implementation {
 public:
-    World() {
-        check(MPI_Comm_dup(MPI_COMM_WORLD, &communicator_), "MPI_Comm_dup");
+    explicit World(MPI_Comm original) {
+        check(MPI_Comm_dup(original, &communicator_), "MPI_Comm_dup");
         check(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
         check(MPI_Comm_rank(communicator_, &rank_), "MPI_Comm_rank");
         check(MPI_Comm_size(communicator_, &size_), "MPI_Comm_size");
     }
+    // The communicator is left to MPI_Finalize: to free it is collective, and by then some rank may be gone.
     ~World() override {
-        int finalized = 0;
-        MPI_Finalized(&finalized);
-        if (!finalized) MPI_Comm_free(&communicator_);
+        // The library may still read a message that nobody has taken.
+        if (!outbox_.empty()) [[maybe_unused]]
+            auto* kept = new std::list<Sending>(std::move(outbox_));
     }
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -90,6 +91,8 @@ public:
         return text;
     }
 
+    std::shared_ptr<Implementation> duplicate() override { return std::make_shared<World>(communicator_); }
+
     [[noreturn]] void abort(int code) override {
         MPI_Abort(communicator_, code);
         std::_Exit(code);
@@ -131,7 +134,7 @@ MpiSession::MpiSession() : exceptions_at_start_(std::uncaught_exceptions()) {
     // Only the main thread calls MPI; rank 0's trials run in a second one.
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         throw std::runtime_error("MPI could not be initialised");
-    world_ = Communicator(std::make_shared<World>());
+    world_ = Communicator(std::make_shared<World>(MPI_COMM_WORLD));
     // Under the mpirun of another MPI every process finds itself alone and would run the whole sweep.
     if (world_.size() == 1 && launched_processes() > 1) {
         const auto library = world_.description();

@@ -52,10 +52,12 @@ double seconds_since(Clock::time_point start) {
 }
 
 // One rank's life in a sweep; the collector is rank 0's.
-Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::vector<Unit> units,
+Outcome participate(Communicator& ranks, const sweep::Spec& spec, std::vector<Unit> units,
                     const EngineFactory& make_engine, Collector* collector,
                     std::optional<Clock::time_point> deadline, const Tree& tree) {
     const auto start = Clock::now();
+    // A rank that was late may still report when its sweep is over; that must not be heard in the next.
+    auto communicator = ranks.duplicate();
     Node node(communicator, tree);
     LocalWorker local(spec, make_engine, deadline);
     Backoff backoff(longest_pause(tree, communicator.rank(), communicator.size()));
@@ -70,7 +72,6 @@ Outcome participate(Communicator& communicator, const sweep::Spec& spec, std::ve
     while (true) {
         const double now = seconds_since(start);
         bool heard = false;
-        // What follows a dismissal belongs to another sweep.
         while (!node.dismissed()) {
             const auto message = communicator.poll();
             if (!message) break;

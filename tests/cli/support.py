@@ -3,8 +3,10 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import uuid
 import zlib
@@ -75,6 +77,13 @@ class Case(unittest.TestCase):
         launcher = [*LAUNCHER, "-n", str(ranks)] if ranks else []
         return run([*launcher, BINARY, *words], self.dir, **options)
 
+    def start(self, *words, ranks=0, env=None):
+        """The program in the background; what is left of it ends with the test."""
+        launcher = [*LAUNCHER, "-n", str(ranks)] if ranks else []
+        running = Running([*launcher, BINARY, *words], self.dir, env)
+        self.addCleanup(running.slay)
+        return running
+
     def succeed(self, *words, **options):
         result = self.etastar(*words, **options)
         self.assertEqual(result.returncode, 0, f"{words}: {result.stderr}{result.stdout}")
@@ -127,6 +136,97 @@ def raw_rows(path):
 def attributes(path):
     with h5py.File(path, "r") as file:
         return dict(file.attrs)
+
+
+class Running:
+    """The program in the background, alone or under the launcher, and its ranks."""
+
+    def __init__(self, command, folder, env):
+        self.mark = uuid.uuid4().hex
+        self.output = tempfile.TemporaryFile("w+", errors="backslashreplace")
+        self.errors = tempfile.TemporaryFile("w+", errors="backslashreplace")
+        self.process = subprocess.Popen([os.fspath(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL,
+                                        stdout=self.output, stderr=self.errors, start_new_session=True,
+                                        env={**environment(), "ETASTAR_TEST_RUN": self.mark, **(env or {})})
+
+    def processes(self):
+        """PID -> rank, or None for the launcher's own, of all that this run started and that has not ended."""
+        found = {}
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                variables = dict(word.split("=", 1) for word in read_text(f"/proc/{name}/environ").split("\0") if "=" in word)
+                if (variables.get("ETASTAR_TEST_RUN") != self.mark
+                        or read_text(f"/proc/{name}/stat").rsplit(")", 1)[1].split()[0] == "Z"):
+                    continue
+                ours = os.readlink(f"/proc/{name}/exe") == os.fspath(BINARY)
+            except OSError:
+                continue
+            rank = next((variables[key] for key in ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK") if key in variables), "0")
+            found[int(name)] = int(rank) if ours else None
+        return found
+
+    def signal(self, number, target="launcher"):
+        """To the launcher (alone: the program itself) or to a rank; False if that is not, or no longer, there."""
+        pids = [self.process.pid] if target == "launcher" else [p for p, rank in self.processes().items() if rank == target]
+        if self.process.poll() is not None and target == "launcher" or not pids:
+            return False
+        try:
+            os.kill(pids[0], number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def result(self, timeout=120):
+        """Like that of run(), when it has ended."""
+        code = self.process.wait(timeout)
+        self.output.seek(0)
+        self.errors.seek(0)
+        return subprocess.CompletedProcess(self.process.args, code, self.output.read(), self.errors.read())
+
+    def slay(self):
+        while self.processes():
+            for pid in self.processes():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            self.process.poll()
+            time.sleep(0.01)
+        self.process.wait()
+        self.output.close()
+        self.errors.close()
+
+
+def read_text(path):
+    return Path(path).read_text(errors="backslashreplace")
+
+
+def wait_for(condition, what, timeout=120):
+    """The first true value of condition()."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout} seconds in vain: {what}")
+        time.sleep(0.01)
+    return value
+
+
+def profile(path):
+    """The bytes of /profile/response."""
+    with h5py.File(path, "r") as file:
+        return file["profile/response"][:].tobytes()
+
+
+def is_finished(row):
+    return row[120] in (DONE, NONFINITE) and zlib.crc32(row[:124]) == int.from_bytes(row[124:], "little")
+
+
+def finished(path):
+    """Which rows of /trials are final, by index; none where there is no file yet."""
+    try:
+        return {i for i, row in enumerate(raw_rows(path)) if is_finished(row)}
+    except FileNotFoundError:
+        return set()
 
 
 def flip_byte(path, row, byte):

@@ -32,6 +32,7 @@ public:
         virtual bool all_sent() = 0;
         virtual std::optional<Message> poll() = 0;
         virtual std::string broadcast(std::string text) = 0;
+        virtual std::shared_ptr<Implementation> duplicate() = 0;
         virtual void abort(int code) = 0; // does not return
     };
 
@@ -61,6 +62,9 @@ public:
 
     // Rank 0's text, on every rank. Collective.
     std::string broadcast(std::string text) { return implementation_->broadcast(std::move(text)); }
+
+    // The same ranks, with messages of their own: none from here ever arrives there. Collective.
+    Communicator duplicate() { return Communicator(implementation_->duplicate()); }
 
     // Ends every rank at once.
     [[noreturn]] void abort(int code) {

@@ -1,0 +1,382 @@
+"""Killed ranks, damaged files, full disks and two sweeps on one file."""
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import unittest
+import uuid
+
+import h5py
+
+from support import (BINARY, Case, ROW_BYTES, attributes, environment, finished, own_lines, profile, raw_rows, read_text,
+                     run, together, wait_for)
+
+KILLS = int(os.environ.get("ETASTAR_KILLS", "40"))
+# A second or two of work, in networks of milliseconds.
+CHAIN = ["--width", "64,8192", "--depth", "3,16", "--seeds", "400", "--eta", "0.1:10:log3", "--profile"]
+# More work than any test waits for.
+ENDLESS = ["--width", "65536", "--depth", "64", "--seeds", "20000", "--eta", "1"]
+
+
+class Kills(Case):
+    """kill -9 at any moment, of anybody."""
+
+    @classmethod
+    def setUpClass(cls):
+        start = time.monotonic()
+        cls.whole = cls.shared_sweep(*CHAIN)
+        cls.seconds = time.monotonic() - start
+        cls.rows, cls.profile = raw_rows(cls.whole), profile(cls.whole)
+
+    def kill(self, chance, name, ranks):
+        """One kill, where the sweep lives long enough for it."""
+        target = chance.choice(["launcher", 0, ranks - 1]) if ranks else 0
+        sweep = self.start("sweep", *CHAIN, "--output", name, "--resume", ranks=ranks)
+        # From before the program begins until it has nearly ended; launchers need a moment to start ranks.
+        time.sleep(chance.choice([0.05, 0.5, 1.0]) * chance.random() * (self.seconds + (0.5 if ranks else 0)))
+        sweep.signal(signal.SIGKILL, target)
+        wait_for(lambda: not set(sweep.processes().values()) - {None}, f"the end of all ranks, {ranks}, {target}", 60)
+        # Open MPI 4.1 sometimes waits for ever for a rank that died while it was starting.
+        end = time.monotonic() + 15
+        while sweep.processes() and time.monotonic() < end:
+            sweep.process.poll()
+            time.sleep(0.02)
+        sweep.slay()
+
+    def chain(self, number, kills, choices):
+        """Kills and resumes a file until its sweep has ended, then another, `kills` times together."""
+        chance = random.Random(number)
+        path = self.dir / f"{number}.h5"
+        before = set()
+        for _ in range(kills):
+            self.kill(chance, path.name, chance.choice(choices))
+            if path.exists():
+                rows, now = raw_rows(path), finished(path)
+                self.assertLessEqual(before, now)
+                self.assertTrue(all(rows[i] == self.rows[i] for i in now))
+                before = now
+                self.assertIn(self.etastar("status", path).returncode, (0, 4))
+            else:
+                self.assertEqual(before, set())
+            if chance.random() < 0.2:
+                self.check_resumed(path, chance.choice(choices))
+                path.unlink()
+                before = set()
+        self.check_resumed(path, chance.choice(choices))
+
+    def check_resumed(self, path, ranks):
+        result = self.etastar("sweep", *CHAIN, "--output", path.name, "--resume", ranks=ranks, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(raw_rows(path) == self.rows)
+        self.assertEqual(profile(path), self.profile)
+        self.assertEqual(attributes(path)["complete"], 1)
+        self.assertEqual([name for name in self.names() if name.startswith(path.name)], [path.name])
+
+    def test_anybody_at_any_moment(self):
+        # A launcher takes seconds for what the program alone does in one.
+        launched = KILLS // 5
+        together(self.chain, [(1, KILLS - launched, [0]), (2, launched, [1, 2, 2, 4])])
+
+    def test_while_the_file_is_created(self):
+        grid = ["--width", "8", "--depth", "1", "--seeds", "30000", "--eta", "1", "--output", "new.h5"]
+        for i in range(12):
+            sweep = self.start("sweep", *grid)
+            time.sleep(0.005 * i)
+            sweep.slay()
+            # Whole, or not there under its name.
+            if "new.h5" in self.names():
+                self.assertEqual(len(raw_rows(self.dir / "new.h5")), 30000)
+                self.succeed("sweep", *grid, "--resume")
+                os.unlink(self.dir / "new.h5")
+        self.succeed("sweep", *grid)
+        self.assertEqual(self.names(), ["new.h5"])
+
+    def test_a_suspended_rank_delays_nobody_for_ever(self):
+        sweep = self.start("sweep", *CHAIN, "--output", "slow.h5", ranks=2)
+        path = self.dir / "slow.h5"
+        wait_for(lambda: finished(path), "a network")
+        sweep.signal(signal.SIGSTOP, 1)
+        wait_for(lambda: attributes(path)["complete"], "the whole table")
+        sweep.signal(signal.SIGCONT, 1)
+        sweep.result()
+        self.assertTrue(raw_rows(path) == self.rows)
+        self.assertEqual(self.names(), ["slow.h5"])
+
+
+class Accidents(Case):
+    """What happens to the file while its sweep runs."""
+
+    def interrupted(self, number, accident):
+        folder = self.dir / str(number)
+        folder.mkdir()
+        sweep = self.start("sweep", *ENDLESS, "--output", f"{number}/sweep.h5", ranks=2 * (number % 2))
+        path = folder / "sweep.h5"
+        wait_for(lambda: finished(path), "a network")
+        accident(path)
+        return sweep.result(60)
+
+    def test_all(self):
+        def replace(path):
+            shutil.copy(path, path.with_name("other"))
+            os.rename(path.with_name("other"), path)
+
+        def lock(path):
+            return path.with_name("sweep.h5.lock")
+
+        table = [("was removed", os.unlink), ("was replaced", replace), ("was removed", lambda path: shutil.rmtree(path.parent)),
+                 ("was removed", lambda path: os.rename(path.parent, self.dir / "elsewhere")),
+                 ("sweep.h5.lock", lambda path: os.unlink(lock(path))),
+                 ("taken over", lambda path: lock(path).write_text("garbage")),
+                 ("", lambda path: os.truncate(path, 5000))]
+        results = together(lambda i: self.interrupted(i, table[i][1]), [(i,) for i in range(len(table))])
+        for i, (says, _) in enumerate(table):
+            with self.subTest(number=i, says=says):
+                self.assertEqual(results[i].returncode, 3, results[i].stderr)
+                self.assertEqual(len(own_lines(results[i])), 1, results[i].stderr)
+                self.assertIn(f"{i}/sweep.h5", own_lines(results[i])[0])
+                self.assertIn(says, own_lines(results[i])[0])
+
+
+class Disk(Case):
+    """No space. What happens at creation is in test_file.py."""
+
+    GRID = ["--width", "8", "--depth", "3", "--seeds", "500", "--eta", "0.1,1", "--profile"]
+
+    def mounted(self, size, script):
+        """The script's output, in a file system of this size that only its processes see."""
+        if os.geteuid() != 0 or shutil.which("unshare") is None:
+            self.skipTest("mounting needs root and unshare")
+        mount = f"mkdir -p disk && mount -t tmpfs -o size={size} tmpfs disk && cd disk"
+        if subprocess.run(["unshare", "--mount", "sh", "-c", mount], cwd=self.dir, capture_output=True).returncode != 0:
+            self.skipTest("mounting is not allowed here")
+        words = " ".join(["sweep", *self.GRID, "--output new.h5"])
+        return run(["unshare", "--mount", "sh", "-c", f'{mount}; sweep() {{ "$0" {words} "$@"; }}; {script}', BINARY], self.dir)
+
+    def test_full_at_every_size(self):
+        # The structure, its seal, the rows, the profile: whatever does not fit, nothing is left.
+        for kib in (4, 8, 12, 16, 20, 24, 32, 48, 64, 100):
+            with self.subTest(kib=kib):
+                result = self.mounted(f"{kib}k", "sweep; echo $?; ls -A")
+                self.assertEqual(result.stdout.splitlines(), ["3"])
+                self.assert_one_line(result, ["new.h5", "No space left"])
+
+    def test_filled_after_creation(self):
+        # Its space is its own: a disk that others fill cannot stop a sweep.
+        alone = self.sweep(*self.GRID, name="alone.h5")
+        result = self.mounted("1m", "sweep --time-limit 1s >/dev/null & "
+                              "while ! test -e new.h5; do :; done; "
+                              "dd if=/dev/zero of=fill bs=1k 2>/dev/null; wait $!; echo $?; cp new.h5 ..")
+        self.assertEqual(result.stdout, "0\n", result.stderr)
+        self.assertTrue(raw_rows(self.dir / "new.h5") == raw_rows(alone))
+
+    def test_limited_file_size(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+        result = self.etastar("sweep", *self.GRID, "--output", "new.h5", preexec_fn=limit)
+        self.assert_refused(result, 3, ["new.h5", "too large"])
+        self.assertEqual(self.names(), [])
+
+
+class Fuzz(Case):
+    """Damage of every kind in every region: no crash, no hang, nothing wrong believed, and a line that names it."""
+
+    GRID = ["--width", "8,12", "--depth", "1,3", "--seeds", "3", "--eta", "0.1,1,10", "--profile"]
+
+    @classmethod
+    def setUpClass(cls):
+        cls.whole = cls.shared_sweep(*cls.GRID)
+        cls.rows, cls.profile = raw_rows(cls.whole), profile(cls.whole)
+
+    def regions(self, path):
+        """Rows and profile."""
+        with h5py.File(path, "r") as file:
+            starts = file["trials"].id.get_offset(), file["profile/response"].id.get_offset()
+        return [range(start, start + size) for start, size in zip(starts, (len(self.rows) * ROW_BYTES, len(self.profile)))]
+
+    def damaged(self, chance, data, region):
+        """The data with some damage, and what that is."""
+        data, at = bytearray(data), chance.choice(region)
+        kind = chance.choice(["flip", "flip", "flips", "zero", "noise", "cut", "more"])
+        size = min(chance.choice([1, 8, 80, 512]), region.stop - at)
+        if kind == "flip":
+            data[at] ^= 1 << chance.randrange(8)
+        elif kind == "flips":
+            for _ in range(5):
+                data[chance.choice(region)] ^= 1 << chance.randrange(8)
+        elif kind == "zero":
+            data[at:at + size] = bytes(size)
+        elif kind == "noise":
+            data[at:at + size] = chance.randbytes(size)
+        elif kind == "cut":
+            del data[at:]
+        else:
+            data += chance.choice([bytes(size), chance.randbytes(size), data[-size:]])
+        return data, f"{kind} at {at}, {size}"
+
+    def told(self, folder, *words):
+        """The exit code; an error is one line that names the file."""
+        result = run([BINARY, *words], folder, timeout=30)
+        self.assertIn(result.returncode, (0, 3, 4), result.stderr)
+        for line in result.stderr.splitlines():
+            self.assertRegex(line, r"^etastar: .*sweep\.h5")
+        if result.returncode == 3:
+            self.assertEqual((len(result.stderr.splitlines()), result.stdout), (1, ""))
+        return result.returncode, result.stdout + result.stderr
+
+    def check(self, number, whole, regions):
+        chance = random.Random(number)
+        data, what = self.damaged(chance, whole, chance.choice(regions))
+        folder = self.dir / str(number)
+        folder.mkdir()
+        path = folder / "sweep.h5"
+        path.write_bytes(data)
+        same = all(data[part.start:part.stop] == whole[part.start:part.stop] for part in self.regions(self.whole))
+        try:
+            status, report = self.told(folder, "status", "sweep.h5")
+            fit, _ = self.told(folder, "fit", "sweep.h5", "--resamples", "100", "--json", "-")
+            merge, _ = self.told(folder, "merge", "sweep.h5", "--output", "merged.h5")
+            resume, text = self.told(folder, "sweep", *self.GRID, "--output", "sweep.h5", "--resume")
+            # All read it, or none.
+            self.assertEqual({fit, resume} | ({status} & {3}), {fit})
+            self.assertEqual(status == 3, fit == 3)
+            if merge == 0:
+                self.assertTrue(raw_rows(folder / "merged.h5") == self.rows)
+                self.assertEqual(profile(folder / "merged.h5"), self.profile)
+            if fit == 0 and not same:
+                self.assertEqual((status, merge), (4, 3), report)
+                self.assertIn("damaged", text)
+            if resume == 0:
+                self.assertTrue(raw_rows(path) == self.rows)
+                self.assertEqual(profile(path), self.profile)
+                self.assertEqual(self.told(folder, "status", "sweep.h5")[0], 0)
+            self.assertLessEqual(set(os.listdir(folder)), {"sweep.h5", "merged.h5"})
+        except BaseException as error:
+            raise AssertionError(f"mutant {number}: {what}") from error
+        shutil.rmtree(folder)
+        return resume
+
+    def test_sealed(self):
+        whole = self.whole.read_bytes()
+        regions = [*self.regions(self.whole), range(len(whole)), range(len(whole) - 200, len(whole))]
+        codes = together(self.check, [(number, whole, regions) for number in range(70)])
+        self.assertEqual(set(codes), {0, 3})
+
+    def test_opened_by_another_program(self):
+        # Without its seal the structure is unchecked, but rows and profile are as safe as ever.
+        path = self.copy(self.whole)
+        with h5py.File(path, "r+") as file:
+            file.attrs["note"] = "mine"
+        self.assertEqual(self.regions(path), self.regions(self.whole))
+        codes = together(self.check, [(number, path.read_bytes(), self.regions(path)) for number in range(100, 120)])
+        self.assertIn(0, codes)
+
+
+class Writers(Case):
+    """Two sweeps on one file."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.whole = cls.shared_sweep(*CHAIN)
+
+    def start_suspended(self, name, ranks, env):
+        """A sweep that is suspended before it can end."""
+        sweep = self.start("sweep", *CHAIN, "--output", name, ranks=ranks, env=env)
+        wait_for((self.dir / name).exists, "the file")
+        self.assertTrue(sweep.signal(signal.SIGSTOP, 0))
+        return sweep
+
+    def assert_whole(self, path):
+        self.assertTrue(raw_rows(path) == raw_rows(self.whole))
+        self.assertEqual(profile(path), profile(self.whole))
+        self.assertEqual([name for name in self.names() if name.startswith(path.name)], [path.name])
+
+    def test_the_second_is_refused(self):
+        def refused(number, ranks, option, env):
+            name = f"{number}.h5"
+            first = self.start_suspended(name, ranks, env)
+            pid = next(pid for pid, rank in first.processes().items() if rank == 0)
+            before = (self.dir / name).read_bytes()
+            self.refuse(3, "sweep", *CHAIN, "--output", name, option, says=[name, "another sweep", f"PID {pid} "],
+                        env={**environment(), **env})
+            self.assertIn(f"PID {pid} ", self.etastar("status", name).stdout)
+            self.assertEqual((self.dir / name).read_bytes(), before)
+            first.signal(signal.SIGCONT, 0)
+            self.assertEqual(first.result().returncode, 0)
+            self.assert_whole(self.dir / name)
+
+        # HDF5's own locks do not matter; nor does a restart count that is no larger.
+        together(refused, [(1, 0, "--resume", {"HDF5_USE_FILE_LOCKING": "FALSE"}),
+                           (2, 2, "--overwrite", {"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "1"})])
+
+    def test_a_requeued_job_takes_over(self):
+        def taken_over(number, ranks, job):
+            path = self.dir / f"{number}.h5"
+            lock = self.dir / f"{number}.h5.lock"
+            first = self.start_suspended(path.name, ranks, {**job, "HDF5_USE_FILE_LOCKING": "FALSE"})
+            before = finished(path)
+            second = self.start("sweep", *CHAIN, "--output", path.name, "--resume", ranks=2 - ranks,
+                                env={**job, "SLURM_RESTART_COUNT": "1", "HDF5_USE_FILE_LOCKING": "FALSE"})
+            wait_for(lambda: not lock.exists() or json.loads(read_text(lock) or "{}").get("attempt") == 1, "the take-over")
+            first.signal(signal.SIGCONT, 0)
+            result = first.result()
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertEqual(len(own_lines(result)), 1, result.stderr)
+            self.assertIn("attempt 2", own_lines(result)[0])
+            result = second.result()
+            self.assertEqual((result.returncode, own_lines(result)), (0, []), result.stderr)
+            self.assertLessEqual(before, finished(path))
+            self.assert_whole(path)
+
+        array = {"SLURM_JOB_ID": "8", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
+        together(taken_over, [(1, 0, {"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "0"}), (2, 2, array)])
+
+    def test_writers_on_other_nodes(self):
+        # Their locks may not be seen here, but that they touch them is.
+        def lock_of_another(name, job="", attempt=0):
+            shutil.copy(self.whole, self.dir / name)
+            text = json.dumps({"host": "far", "pid": 71, "job": job, "boot": str(uuid.UUID(int=1)), "attempt": attempt,
+                               "token": "x"})
+            (self.dir / f"{name}.lock").write_text(text + "\n")
+
+        def resume(name, env):
+            return self.etastar("sweep", *CHAIN, "--output", name, "--resume", env={**environment(), **env})
+
+        for name, *job in (("alive.h5",), ("dead.h5",), ("earlier.h5", "7", 0)):
+            lock_of_another(name, *job)
+        over = threading.Event()
+
+        def touch():
+            while not over.wait(0.2):
+                os.utime(self.dir / "alive.h5.lock")
+
+        thread = threading.Thread(target=touch)
+        thread.start()
+        try:
+            self.assertIn("PID 71 on far", self.etastar("status", "dead.h5").stdout)
+            alive, dead = together(resume, [("alive.h5", {}), ("dead.h5", {})])
+        finally:
+            over.set()
+            thread.join()
+        self.assert_refused(alive, 3, ["alive.h5", "PID 71 on far"])
+        self.assertEqual(dead.returncode, 0, dead.stderr)
+        self.assert_whole(self.dir / "dead.h5")
+        self.assertEqual(resume("earlier.h5", {"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "1"}).returncode, 0)
+        self.assert_whole(self.dir / "earlier.h5")
+
+    def test_a_lock_that_says_nothing(self):
+        for text in ("", "garbage", "{}", "[1]", '{"host": 1}', "\0" * 5000):
+            with self.subTest(text=text[:20]):
+                path = self.copy(self.whole)
+                (self.dir / "copy.h5.lock").write_text(text)
+                self.assertEqual(self.etastar("status", path).returncode, 0)
+                self.succeed("sweep", *CHAIN, "--output", path.name, "--resume")
+                self.assert_whole(path)
+
+
+if __name__ == "__main__":
+    unittest.main()
