@@ -320,10 +320,10 @@ void SweepFile::check() {
     } else if (is_open && (open_file.st_dev != named.st_dev || open_file.st_ino != named.st_ino)) {
         throw FileError(fmt::format("{}: was replaced while the sweep ran", path_.string()));
     }
-    // HDF5 may have cut off the seal.
-    const auto size = static_cast<std::uint64_t>(open_file.st_size);
-    if (is_open && size != structure_bytes_ && size != structure_bytes_ + seal_bytes)
-        throw FileError(fmt::format("{}: was cut short, or grew, while the sweep ran", path_.string()));
+    // Also when HDF5, opened for writing, has cut off the seal.
+    if (is_open && static_cast<std::uint64_t>(open_file.st_size) != structure_bytes_ + seal_bytes)
+        throw FileError(fmt::format("{}: was changed by another program while the sweep ran; --resume continues",
+                                    path_.string()));
     lease_.check();
 }
 
@@ -354,15 +354,6 @@ void SweepFile::set_complete(bool complete, double finished) {
 void SweepFile::mark_complete() {
     sync();
     check();
-    if (!read_seal(descriptor_.get(), path_)) {
-        SweepReader reader(path_);
-        if (const auto count = tally(reader); count.pending > 0)
-            throw FileError(fmt::format(
-                "{}: was changed by another program while the sweep ran: {} networks are missing; "
-                "--resume runs them",
-                path_.string(), count.pending));
-        seal(reader.spec());
-    }
     set_complete(true, now_unix());
     sync();
 }

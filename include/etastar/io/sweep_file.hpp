@@ -75,8 +75,7 @@ public:
     // To the disk. May be called while another thread writes.
     void sync();
 
-    // Synchronises, then records that every row is final. FileError if another program has changed the file so that
-    // rows are missing.
+    // Synchronises and checks, then records that every row is final.
     void mark_complete();
 
 private:
