@@ -141,7 +141,7 @@ def attributes(path):
 class Running:
     """The program in the background, alone or under the launcher, and its ranks."""
 
-    def __init__(self, command, folder, env):
+    def __init__(self, command, folder, env=None):
         self.mark = uuid.uuid4().hex
         self.output = tempfile.TemporaryFile("w+", errors="backslashreplace")
         self.errors = tempfile.TemporaryFile("w+", errors="backslashreplace")
