@@ -164,11 +164,12 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
         for (const auto depth : spec.depth) theory::cell_rates(spec, width, depth);
     Deadline deadline;
     if (const auto limit = options->time_limit) {
+        const double reserve = std::min(longest_reserve, reserved_share * *limit);
+        deadline =
+            start
+            + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit - reserve));
         // Also while a large file is laid out or read.
-        parallel::exit_within(*limit, ExitCode::stopped);
-        deadline = start
-                   + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
-                       *limit - std::min(longest_reserve, reserved_share * *limit)));
+        parallel::exit_within(*limit - reserve / 2, ExitCode::stopped);
     }
 
     // A link that points nowhere counts as a file.
@@ -259,6 +260,7 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
     std::optional<Prepared> prepared;
     std::string start;
     if (communicator.rank() == 0) {
+        parallel::announce_exit();
         try {
             prepared = prepare(arguments, communicator, begin);
         } catch (...) {

@@ -11,10 +11,16 @@ namespace etastar::parallel {
 namespace {
 
 std::atomic<int> requested{0};
+std::atomic<bool> announced{false};
 std::atomic<int> exit_code{static_cast<int>(ExitCode::stopped)};
 static_assert(std::atomic<int>::is_always_lock_free, "used in signal handlers");
 
-extern "C" void leave_now(int) { _exit(exit_code.load()); }
+extern "C" void leave_now(int) {
+    constexpr char line[] = "etastar: out of time, stopped where it was; --resume continues\n";
+    if (announced && exit_code == static_cast<int>(ExitCode::stopped)) [[maybe_unused]]
+        const auto ignored = ::write(STDERR_FILENO, line, sizeof(line) - 1);
+    _exit(exit_code);
+}
 
 extern "C" void take_note(int signal) {
     const auto urgency = signal == SIGUSR1 ? Urgency::soon : Urgency::at_once;
@@ -40,6 +46,8 @@ void watch_signals() {
     for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) handle(signal, take_note);
 }
 
+void announce_exit() { announced = true; }
+
 Urgency stop_requested() { return static_cast<Urgency>(requested.load()); }
 
 // Called in signal handlers: nothing here but what is safe there.
@@ -57,8 +65,8 @@ void exit_within(double seconds, ExitCode code) {
     setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
-double grace(Urgency urgency) { return urgency == Urgency::at_once ? 0.15 : 3.0; }
+double grace(Urgency urgency) { return urgency == Urgency::at_once ? 0.15 : 2.0; }
 
-double patience(Urgency urgency) { return urgency == Urgency::at_once ? 0.85 : 4.5; }
+double patience(Urgency urgency) { return urgency == Urgency::at_once ? 0.85 : 4.0; }
 
 } // namespace etastar::parallel

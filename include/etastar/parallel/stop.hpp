@@ -23,6 +23,9 @@ Urgency stop_requested();
 // wins, and its code.
 void exit_within(double seconds, ExitCode code);
 
+// On rank 0: an exit with ExitCode::stopped that exit_within forces is told in one line.
+void announce_exit();
+
 // Seconds a trial may still run after a request, so that the rest fits the time.
 double grace(Urgency urgency);
 
