@@ -52,11 +52,11 @@ class Stop(Case):
         self.assertEqual([name for name in self.names() if not name.endswith(".h5")], [])
 
     def test_signals_to_the_launcher(self):
-        # Launchers differ in what they make of these, and in how long they take.
+        # Launchers differ in what they make of these, in how long they take and in their own exit code.
         def stop(number):
             sweep = self.start_endless(f"{number.name}.h5", 2)
             sweep.signal(number)
-            self.assertNotEqual(sweep.result().returncode, 0)
+            sweep.result()
             wait_for(lambda: not sweep.processes(), "the end of all ranks")
             self.assertEqual(len(trials(self.dir / f"{number.name}.h5")), 3)
 
