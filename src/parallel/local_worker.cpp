@@ -127,12 +127,14 @@ LocalWorker::LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engi
 }
 
 LocalWorker::~LocalWorker() {
-    if (!state_) return;
     std::unique_lock lock(state_->mutex);
     state_->stop = true;
     state_->todo.clear();
     state_->work_arrived.notify_one();
-    state_->ended.wait(lock, [this] { return state_->over; });
+    if (state_->running)
+        cut_off_somewhere = true;
+    else
+        state_->ended.wait(lock, [this] { return state_->over; });
 }
 
 void LocalWorker::add(const Work& work) {
@@ -166,18 +168,6 @@ void LocalWorker::wait(std::chrono::microseconds pause, std::size_t results) {
     state.awaited = results;
     state.something_due.wait_for(lock, pause, [&] { return state.is_due() || state.error; });
     state.awaited = never;
-}
-
-void LocalWorker::cut_off() {
-    if (!state_) return;
-    {
-        const std::lock_guard lock(state_->mutex);
-        state_->stop = true;
-        state_->todo.clear();
-        if (!state_->running) return;
-    }
-    cut_off_somewhere = true;
-    state_.reset();
 }
 
 bool trial_cut_off() { return cut_off_somewhere; }

@@ -17,7 +17,7 @@ public:
     LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engine,
                 std::optional<Clock::time_point> deadline);
 
-    // Waits for the trial that runs, unless cut_off() was called.
+    // A trial that runs is left alone for the rest of the process's life (trial_cut_off).
     ~LocalWorker();
     LocalWorker(const LocalWorker&) = delete;
     LocalWorker& operator=(const LocalWorker&) = delete;
@@ -36,9 +36,6 @@ public:
     // Waits until there is nothing left to do here or this many results have not been taken, at most for `pause`. Not
     // for every result: between tiny networks the wake-ups would cost more than the trials.
     void wait(std::chrono::microseconds pause, std::size_t results);
-
-    // The trial that runs is left alone for the rest of the process's life.
-    void cut_off();
 
 private:
     struct State;

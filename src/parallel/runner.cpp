@@ -19,6 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Taken at a time: results must be written even where messages never end.
+constexpr int most_messages = 256;
+
 // For the last messages of a sweep.
 constexpr auto longest_farewell = 200ms;
 
@@ -72,7 +75,7 @@ Outcome participate(Communicator& ranks, const sweep::Spec& spec, std::vector<Un
     while (true) {
         const double now = seconds_since(start);
         bool heard = false;
-        while (!node.dismissed()) {
+        for (int i = 0; i < most_messages && !node.dismissed(); ++i) {
             const auto message = communicator.poll();
             if (!message) break;
             node.receive(*message, now);
@@ -114,7 +117,6 @@ Outcome participate(Communicator& ranks, const sweep::Spec& spec, std::vector<Un
     const double now = seconds_since(start);
     if (collector != nullptr && node.settled()) node.stop(0, now);
     node.leave(now);
-    local.cut_off();
     // What is still under way may be for a rank that listens no more.
     for (const auto until = Clock::now() + longest_farewell;
          !communicator.all_sent() && Clock::now() < until;)
