@@ -322,8 +322,8 @@ void SweepFile::check() {
     }
     // Also when HDF5, opened for writing, has cut off the seal.
     if (is_open && static_cast<std::uint64_t>(open_file.st_size) != structure_bytes_ + seal_bytes)
-        throw FileError(fmt::format("{}: was changed by another program while the sweep ran",
-                                    path_.string()));
+        throw FileError(
+            fmt::format("{}: was changed by another program while the sweep ran", path_.string()));
     lease_.check();
 }
 
