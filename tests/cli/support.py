@@ -19,6 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ["ETASTAR_BINARY"]).resolve()
 LAUNCHER = shlex.split(os.environ.get("MPIEXEC", "mpirun --oversubscribe"))
+OPEN_MPI = "Open MPI" in subprocess.run([*LAUNCHER[:1], "--version"], capture_output=True, text=True).stdout
 PENDING, DONE, NONFINITE, FAILED = range(4)
 ROW_BYTES = 128
 TINY = ["--width", "8,16", "--depth", "1,3", "--seeds", "3", "--eta", "0.1,1,10"]

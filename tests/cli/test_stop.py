@@ -9,7 +9,7 @@ import zlib
 import h5py
 import numpy as np
 
-from support import (Case, FAILED, PENDING, ROW_BYTES, TINY, attributes, finished, flip_byte, own_lines, profile,
+from support import (Case, FAILED, OPEN_MPI, PENDING, ROW_BYTES, TINY, attributes, finished, flip_byte, own_lines, profile,
                      raw_rows, together, trials, wait_for)
 
 # Seconds of work, in networks of milliseconds.
@@ -43,7 +43,7 @@ class Stop(Case):
         cases += [(signal.SIGTERM, 2, 0), (signal.SIGTERM, 2, 1), (signal.SIGUSR1, 2, "launcher")]
         for number, ranks, target, name, seconds, result in together(stop, cases):
             with self.subTest(signal=number.name, ranks=ranks, target=target):
-                self.assertEqual(result.returncode, 4, result.stderr)
+                self.assertIn(result.returncode, (4,) if OPEN_MPI or target != "launcher" else (0, 4), result.stderr)
                 # Far above what is promised, for builds with sanitizers on busy machines.
                 self.assertLess(seconds, 9 if number == signal.SIGUSR1 else 3)
                 self.assertEqual(own_lines(result), [])
@@ -116,7 +116,11 @@ class Resume(Case):
                 wait_for(lambda: len(finished(path)) > len(before), "another network")
                 self.assertTrue(sweep.signal(number, target))
                 result = sweep.result()
-                self.assertEqual((result.returncode, own_lines(result)), (4, []), result.stderr)
+                # Told to stop in its first half second, MPICH's launcher passes that on and may end with 0 itself.
+                codes = (4,) if OPEN_MPI or target != "launcher" else (0, 4)
+                self.assertIn(result.returncode, codes, result.stderr)
+                self.assertEqual(own_lines(result), [])
+                self.assertIn("stopped by a signal", result.stdout)
                 rows, now = raw_rows(path), finished(path)
                 self.assertLess(before, now)
                 self.assertTrue(all(rows[i] == expected[i] for i in now))
