@@ -10,6 +10,7 @@
 #include <set>
 
 using namespace etastar;
+using Catch::Approx;
 using parallel::Dispatcher;
 using parallel::Unit;
 

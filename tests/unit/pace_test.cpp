@@ -4,6 +4,7 @@
 
 #include <random>
 
+using Catch::Approx;
 using etastar::parallel::Pace;
 
 TEST_CASE("before anything is known networks may take twice as long as expected") {
