@@ -52,11 +52,18 @@ PartitionName=low Nodes=ALL MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE
 """
 
 
+# Debian 12's. The cluster of a later one does not come to life everywhere, for example without cgroups of its own.
+KNOWN_VERSION = "22.05"
+
+
 def missing():
     """Why there can be no cluster here, or an empty text."""
     absent = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
     if absent:
         return f"Slurm is not installed: no {', '.join(absent)}"
+    version = subprocess.run([shutil.which("slurmd", path=search_path()), "-V"], capture_output=True, text=True).stdout.strip()
+    if KNOWN_VERSION not in version and "ETASTAR_ANY_SLURM" not in os.environ:
+        return f"this is {version}; the cluster is set up for {KNOWN_VERSION} (ETASTAR_ANY_SLURM=1 tries)"
     return "" if os.geteuid() == 0 else "a private Slurm needs root"
 
 
