@@ -38,9 +38,10 @@ sweep::Spec family(sweep::Spec spec) {
     return spec;
 }
 
-void refuse_unfinished(Shard& shard) {
+// Refuses networks that have not run; returns whether some have failed.
+bool refuse_unfinished(Shard& shard) {
     const auto count = io::tally(shard.reader);
-    if (count.pending == 0) return;
+    if (count.pending == 0) return count.failed > 0;
     throw FileError(
         fmt::format("{}: {} of {} networks are not finished{}; `etastar sweep --resume` continues it",
                     shard.path.string(), count.pending, shard.spec().networks(),
@@ -157,10 +158,7 @@ ExitCode merge_command(const Arguments& arguments) {
     merged.seeds = shards.back().last() - merged.first_seed + 1;
     refuse_overlaps_and_gaps(shards, merged);
     bool failed = false;
-    for (auto& shard : shards) {
-        refuse_unfinished(shard);
-        failed = failed || io::tally(shard.reader).failed > 0;
-    }
+    for (auto& shard : shards) failed = refuse_unfinished(shard) || failed;
     sweep::validate(merged);
     auto file = io::SweepFile::create(options->output, merged, provenance_of(shards), options->overwrite);
     copy_rows(shards, merged, file);
