@@ -104,7 +104,8 @@ int run_program(int argc, char** argv) {
         const auto code = static_cast<int>(app::run(command, arguments, communicator));
         // Every rank leaves with rank 0's code.
         const auto shared = std::stoi(communicator.broadcast(std::to_string(code)));
-        if (mpi) parallel::exit_within(longest_farewell, static_cast<ExitCode>(shared));
+        parallel::decide_exit(static_cast<ExitCode>(shared));
+        if (mpi) parallel::exit_within(longest_farewell);
         return shared;
     } catch (const UsageError& error) {
         print_error(error.what());

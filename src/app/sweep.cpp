@@ -33,6 +33,8 @@ constexpr auto check_interval = 1s;
 // takes a second or two to leave.
 constexpr double longest_reserve = 2.5;
 constexpr double reserved_share = 0.25;
+// Of these, what is left when a sweep that is still busy is cut off.
+constexpr double share_after_cut = 0.125;
 // Messages about failed networks before only their number is told.
 constexpr std::uint64_t most_failures_told = 5;
 
@@ -169,7 +171,7 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
             start
             + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit - reserve));
         // Also while a large file is laid out or read.
-        parallel::exit_within(*limit - reserve / 2, ExitCode::stopped);
+        parallel::exit_within(*limit - share_after_cut * reserve);
     }
 
     // A link that points nowhere counts as a file.
@@ -237,6 +239,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     if (failed > 0) summary += fmt::format("; {} failed", counted(failed, "row"));
     // The table is whole whether or not anybody can read this.
     std::fputs((summary + "\n").c_str(), stdout);
+    std::fflush(stdout);
     if (outcome.stopped) return ExitCode::stopped;
     return failed > 0 ? ExitCode::failed_trials : ExitCode::done;
 }

@@ -96,7 +96,7 @@ Outcome participate(Communicator& ranks, const sweep::Spec& spec, std::vector<Un
 
         if (const auto wished = std::max(stop_requested(), node.wished()); wished > urgency) {
             urgency = wished;
-            exit_within(patience(urgency), ExitCode::stopped);
+            exit_within(patience(urgency));
             outcome.by_signal = true;
             if (collector != nullptr)
                 node.stop(grace(urgency), now);
@@ -104,7 +104,7 @@ Outcome participate(Communicator& ranks, const sweep::Spec& spec, std::vector<Un
                 node.wish_to_stop(urgency);
         }
         if (collector != nullptr && deadline && Clock::now() >= *deadline && !node.settled())
-            node.stop(grace(Urgency::at_once), now);
+            node.stop(grace_after_deadline, now);
         if (collector != nullptr && node.settled()) break;
         if (node.stopping()) {
             local.clear();

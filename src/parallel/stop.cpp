@@ -17,7 +17,7 @@ static_assert(std::atomic<int>::is_always_lock_free, "used in signal handlers");
 
 extern "C" void leave_now(int) {
     constexpr char line[] = "etastar: out of time, stopped where it was; --resume continues\n";
-    if (announced && exit_code == static_cast<int>(ExitCode::stopped)) [[maybe_unused]]
+    if (announced) [[maybe_unused]]
         const auto ignored = ::write(STDERR_FILENO, line, sizeof(line) - 1);
     _exit(exit_code);
 }
@@ -28,7 +28,7 @@ extern "C" void take_note(int signal) {
     while (known < static_cast<int>(urgency)
            && !requested.compare_exchange_weak(known, static_cast<int>(urgency))) {
     }
-    exit_within(patience(urgency), ExitCode::stopped);
+    exit_within(patience(urgency));
 }
 
 void handle(int signal, void (*handler)(int)) {
@@ -50,14 +50,18 @@ void announce_exit() { announced = true; }
 
 Urgency stop_requested() { return static_cast<Urgency>(requested.load()); }
 
+void decide_exit(ExitCode code) {
+    announced = false;
+    exit_code = static_cast<int>(code);
+}
+
 // Called in signal handlers: nothing here but what is safe there.
-void exit_within(double seconds, ExitCode code) {
+void exit_within(double seconds) {
     itimerval running = {};
     getitimer(ITIMER_REAL, &running);
     const double left =
         static_cast<double>(running.it_value.tv_sec) + 1e-6 * static_cast<double>(running.it_value.tv_usec);
     if (left > 0 && left <= seconds) return;
-    exit_code.store(static_cast<int>(code));
     handle(SIGALRM, leave_now);
     itimerval timer = {};
     timer.it_value.tv_sec = static_cast<time_t>(seconds);

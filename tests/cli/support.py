@@ -22,6 +22,7 @@ LAUNCHER = shlex.split(os.environ.get("MPIEXEC", "mpirun --oversubscribe"))
 OPEN_MPI = "Open MPI" in subprocess.run([*LAUNCHER[:1], "--version"], capture_output=True, text=True).stdout
 PENDING, DONE, NONFINITE, FAILED = range(4)
 ROW_BYTES = 128
+OUT_OF_TIME = "etastar: out of time, stopped where it was; --resume continues"
 TINY = ["--width", "8,16", "--depth", "1,3", "--seeds", "3", "--eta", "0.1,1,10"]
 
 
@@ -108,6 +109,16 @@ class Case(unittest.TestCase):
         self.assertRegex(lines[0], "^etastar: .", context)
         for word in says:
             self.assertIn(word, lines[0], context)
+
+    def assert_stopped(self, result, says, codes=(4,)):
+        """The sweep was stopped. True if in order; a busy machine may not leave it the time, and then it says so."""
+        self.assertIn(result.returncode, codes, result.stderr)
+        if own_lines(result) == [OUT_OF_TIME]:
+            self.assertEqual(result.stdout, "")
+            return False
+        self.assertEqual(own_lines(result), [])
+        self.assertIn(says, result.stdout)
+        return True
 
     def sweep(self, *words, name="sweep.h5", **options):
         path = self.dir / name

@@ -12,22 +12,28 @@ enum class Urgency : int {
 };
 
 // From here on SIGUSR1, SIGTERM and SIGINT ask the sweep to stop instead of killing it; a process that has not
-// ended when its seconds are over leaves with ExitCode::stopped, wherever it is. SIGPIPE is ignored: that nobody
+// ended when its seconds are over leaves, wherever it is. SIGPIPE is ignored: that nobody
 // reads the progress any more is no reason to stop.
 void watch_signals();
 
 // The most urgent request so far.
 Urgency stop_requested();
 
-// Ends the process with `code` if it has not ended by itself after this many seconds; the shortest of several calls
-// wins, and its code.
-void exit_within(double seconds, ExitCode code);
+// Ends the process if it has not ended by itself after this many seconds; the earliest end of several calls counts.
+// The exit code is ExitCode::stopped until another is decided.
+void exit_within(double seconds);
 
-// On rank 0: an exit with ExitCode::stopped that exit_within forces is told in one line.
+// All that is left is to leave: a forced end has this code, too.
+void decide_exit(ExitCode code);
+
+// On rank 0: an end that is forced before the exit code is decided is told in one line.
 void announce_exit();
 
 // Seconds a trial may still run after a request, so that the rest fits the time.
 double grace(Urgency urgency);
+
+// And after the deadline, before which all were expected to end.
+constexpr double grace_after_deadline = 0.05;
 
 // Seconds after which a process leaves wherever it is.
 double patience(Urgency urgency);
