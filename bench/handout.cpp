@@ -147,13 +147,9 @@ Price serve(Communicator& world, std::size_t results, const std::filesystem::pat
         auto collected = node.take_results();
         std::sort(collected.begin(), collected.end(),
                   [](const auto& a, const auto& b) { return a.network < b.network; });
-        std::vector<sweep::TrialRow> rows;
-        for (std::size_t k = 0; k < collected.size(); ++k) {
-            rows.insert(rows.end(), collected[k].rows.begin(), collected[k].rows.end());
-            if (k + 1 < collected.size() && collected[k + 1].network == collected[k].network + 1) continue;
-            file.write_rows((collected[k].network + 1) * spec.eta.size() - rows.size(), rows);
-            rows.clear();
-        }
+        std::vector<io::FinishedNetwork> networks;
+        for (const auto& each : collected) networks.push_back({each.network, each.rows, each.response});
+        file.write_networks(networks);
         const auto end = Clock::now();
         // Waiting for rank 1 is not work; what the last poll took is.
         busy += (end - received) + std::min<Clock::duration>(received - start, std::chrono::microseconds(20));

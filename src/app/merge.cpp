@@ -40,7 +40,7 @@ sweep::Spec family(sweep::Spec spec) {
 
 // Refuses networks that have not run; returns whether some have failed.
 bool refuse_unfinished(Shard& shard) {
-    const auto count = io::tally(shard.reader);
+    const auto count = shard.reader.tally();
     if (count.pending == 0) return count.failed > 0;
     throw FileError(
         fmt::format("{}: {} of {} networks are not finished{}; `etastar sweep --resume` continues it",
@@ -115,9 +115,8 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
 
 // A cell's networks are neighbours in every table, its shards' in the order of their seeds.
 void copy_rows(std::vector<Shard>& shards, const sweep::Spec& merged, io::SweepFile& file) {
-    constexpr std::uint64_t rows_at_once = 1 << 15;
     const std::uint64_t rates = merged.eta.size();
-    const std::uint64_t at_once = std::max<std::uint64_t>(rows_at_once / rates, 1);
+    const std::uint64_t at_once = std::max<std::uint64_t>(io::rows_at_once / rates, 1);
     std::vector<sweep::TrialRow> rows;
     for (std::uint64_t cell = 0; cell < merged.width.size() * merged.depth.size(); ++cell)
         for (auto& shard : shards) {

@@ -10,7 +10,7 @@ ExitCode status_command(const Arguments& arguments) {
     const auto path = parse_status(arguments);
     if (!path) return ExitCode::done;
     io::SweepReader reader(*path);
-    const auto count = io::tally(reader);
+    const auto count = reader.tally();
     const auto holder = io::Lease::holder(*path);
     std::string out;
     const auto line = [&](const char* what, const auto& value) {

@@ -53,17 +53,9 @@ public:
         check_file();
         std::sort(results.begin(), results.end(),
                   [](const auto& a, const auto& b) { return a.network < b.network; });
-        // The profile first: a network whose rows say done is whole.
-        for (const auto& result : results)
-            if (!result.response.empty()) file_.write_profile(result.network, result.response);
-        // Neighbours' rows in one go.
-        std::vector<sweep::TrialRow> rows;
-        for (std::size_t i = 0; i < results.size(); ++i) {
-            rows.insert(rows.end(), results[i].rows.begin(), results[i].rows.end());
-            if (i + 1 < results.size() && results[i + 1].network == results[i].network + 1) continue;
-            file_.write_rows((results[i].network + 1) * spec_.eta.size() - rows.size(), rows);
-            rows.clear();
-        }
+        std::vector<io::FinishedNetwork> networks;
+        for (const auto& result : results) networks.push_back({result.network, result.rows, result.response});
+        file_.write_networks(networks);
         for (const auto& result : results) note(result);
         finished_ += results.size();
         unsynced_ = true;

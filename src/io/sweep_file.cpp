@@ -31,7 +31,6 @@ using sweep::TrialRow;
 namespace fs = std::filesystem;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::size_t rows_per_write = 1 << 15;
 
 // Adds structure to a file being created. Every failure names the final path, not the temporary one.
 class Builder {
@@ -258,7 +257,7 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
             for (std::uint64_t i = 0; i < spec.seeds; ++i)
                 for (const double rate : rates) {
                     rows.push_back(unmeasured_row(width, depth, spec.first_seed + i, rate, Status::pending));
-                    if (rows.size() == rows_per_write) flush();
+                    if (rows.size() == rows_at_once) flush();
                 }
         }
     flush();
@@ -282,10 +281,9 @@ SweepFile SweepFile::open(const fs::path& name, const Spec& spec) {
     {
         SweepReader reader(path);
         refuse_another_sweep(path, spec, reader.spec());
-        const auto finished = reader.finished();
-        for (std::uint64_t i = 0; i < finished.size(); ++i)
-            if (!finished[i]) file.networks_left_.push_back(i);
-        file.damaged_ = reader.damaged() + reader.damaged_profiles();
+        auto tally = reader.tally();
+        file.networks_left_ = std::move(tally.left);
+        file.damaged_ = tally.damaged_rows + tally.damaged_profiles;
         file.trials_offset_ = reader.trials_offset();
         file.profile_offset_ = reader.profile_offset();
         file.checks_offset_ = reader.checks_offset();
@@ -339,6 +337,20 @@ void SweepFile::write_profile(std::uint64_t network, std::span<const double> res
     write_at(descriptor_.get(), path_, profile_offset_ + network * row.size() * sizeof(double), row.data(),
              row.size() * sizeof(double));
     write_at(descriptor_.get(), path_, checks_offset_ + network * sizeof(check), &check, sizeof(check));
+}
+
+void SweepFile::write_networks(std::span<const FinishedNetwork> networks) {
+    // The profile first.
+    for (const auto& each : networks)
+        if (!each.response.empty()) write_profile(each.network, each.response);
+    std::vector<TrialRow> rows;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        const auto& last = networks[i];
+        rows.insert(rows.end(), last.rows.begin(), last.rows.end());
+        if (i + 1 < networks.size() && networks[i + 1].network == last.network + 1) continue;
+        write_rows((last.network + 1) * last.rows.size() - rows.size(), rows);
+        rows.clear();
+    }
 }
 
 void SweepFile::sync() {

@@ -1,7 +1,6 @@
 #include "etastar/io/sweep_reader.hpp"
 
 #include "etastar/io/descriptor.hpp"
-#include "etastar/io/sweep_file.hpp"
 #include "etastar/theory/cell_rates.hpp"
 
 #include "crash_guard.hpp"
@@ -27,15 +26,12 @@ using sweep::Status;
 using sweep::TrialRow;
 namespace fs = std::filesystem;
 
-// Rows that are looked at together.
-constexpr std::uint64_t rows_per_read = 1 << 15;
-
 // Calls visit(network, its rows) in canonical order.
 template <class Visit>
 void for_each_network(SweepReader& reader, Visit visit) {
     const auto& spec = reader.spec();
     const std::uint64_t rates = spec.eta.size();
-    const std::uint64_t at_once = std::max<std::uint64_t>(rows_per_read / rates, 1);
+    const std::uint64_t at_once = std::max<std::uint64_t>(rows_at_once / rates, 1);
     std::vector<TrialRow> rows;
     for (std::uint64_t first = 0; first < spec.networks(); first += at_once) {
         const auto count = std::min(at_once, spec.networks() - first);
@@ -153,7 +149,6 @@ struct SweepReader::Implementation {
     Spec spec_;
     bool complete_ = false;
     std::uint64_t damaged_ = 0;
-    std::uint64_t damaged_profiles_ = 0;
     std::uint64_t cell_ = std::numeric_limits<std::uint64_t>::max(); // whose rates are in rates_
     std::vector<double> rates_;
 
@@ -257,7 +252,6 @@ SweepReader& SweepReader::operator=(SweepReader&&) noexcept = default;
 const Spec& SweepReader::spec() const { return implementation_->spec_; }
 bool SweepReader::complete() const { return implementation_->complete_; }
 std::uint64_t SweepReader::damaged() const { return implementation_->damaged_; }
-std::uint64_t SweepReader::damaged_profiles() const { return implementation_->damaged_profiles_; }
 
 void SweepReader::read_rows(std::uint64_t first_row, std::span<TrialRow> rows) {
     implementation_->read_rows(first_row, rows);
@@ -274,21 +268,27 @@ std::string SweepReader::provenance(const char* name) const {
     return implementation_->text(group.get(), name);
 }
 
-std::vector<bool> SweepReader::finished() {
+Tally SweepReader::tally() {
     auto& reader = *implementation_;
-    std::vector<bool> result(spec().networks());
-    reader.damaged_profiles_ = 0;
+    const auto damaged_before = reader.damaged_;
+    Tally result;
     for_each_network(*this, [&](std::uint64_t network, std::span<const TrialRow> rows) {
-        bool whole = true;
-        for (std::size_t k = 0; k < rows.size(); ++k)
-            whole = whole && (rows[k].status == Status::done || rows[k].status == Status::nonfinite)
-                    && rows[k].eta == reader.expected_rate(network * rows.size() + k);
-        if (whole && spec().profile && !reader.profile_matches(network, rows.front())) {
-            whole = false;
-            ++reader.damaged_profiles_;
+        bool pending = false;
+        bool failed = false;
+        bool current = true;
+        for (std::size_t k = 0; k < rows.size(); ++k) {
+            pending = pending || rows[k].status == Status::pending;
+            failed = failed || rows[k].status == Status::failed;
+            current = current && rows[k].eta == reader.expected_rate(network * rows.size() + k);
         }
-        result[network] = whole;
+        if (!pending && !failed && spec().profile && !reader.profile_matches(network, rows.front())) {
+            pending = true;
+            ++result.damaged_profiles;
+        }
+        ++(pending ? result.pending : failed ? result.failed : result.finished);
+        if (pending || failed || !current) result.left.push_back(network);
     });
+    result.damaged_rows = reader.damaged_ - damaged_before;
     return result;
 }
 
@@ -313,26 +313,6 @@ analysis::TrialTable read_sweep_file(const fs::path& path) {
     reader.read_rows(0, table.rows);
     table.damaged = reader.damaged();
     return table;
-}
-
-Tally tally(SweepReader& reader) {
-    Tally result;
-    // Of a profile only finished() knows whether it is whole.
-    const auto finished = reader.spec().profile ? reader.finished() : std::vector<bool>();
-    const auto counted = reader.damaged();
-    for_each_network(reader, [&](std::uint64_t network, std::span<const TrialRow> rows) {
-        const auto any = [&](Status status) {
-            return std::any_of(rows.begin(), rows.end(),
-                               [&](const TrialRow& row) { return row.status == status; });
-        };
-        if (any(Status::pending) || (!any(Status::failed) && !finished.empty() && !finished[network]))
-            ++result.pending;
-        else
-            ++(any(Status::failed) ? result.failed : result.finished);
-    });
-    result.damaged_rows = reader.damaged() - counted;
-    result.damaged_profiles = reader.damaged_profiles();
-    return result;
 }
 
 } // namespace etastar::io

@@ -35,8 +35,6 @@ Node::Node(Communicator communicator, const Tree& tree)
     for (std::size_t i = 0; i <= ranks_below_.size(); ++i) hungry_.push_back(i);
 }
 
-std::size_t Node::index_of(int rank) const { return indices_.at(rank); }
-
 void Node::add(std::vector<Unit> units, double now) {
     added_ += units.size();
     dispatcher_.add(std::move(units));
@@ -64,7 +62,7 @@ void Node::receive(const Message& message, double now) {
         break;
     }
     case Tag::result:
-        accept(index_of(message.source), unpack_results(message.payload), now);
+        accept(indices_.at(message.source), unpack_results(message.payload), now);
         break;
     case Tag::stop:
         stop(unpack_number(message.payload), now);

@@ -11,6 +11,7 @@
 
 #include "catch.hpp"
 #include "conditional.hpp"
+#include "score.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -22,25 +23,11 @@ using namespace etastar;
 using network::Rates;
 using network::Train;
 using test::dot;
+using test::Score;
 using test::Terms;
 using test::Vector;
 
 namespace {
-
-struct Moments {
-    double sum = 0;
-    double squares = 0;
-    double count = 0;
-    void add(double x) {
-        sum += x;
-        squares += x * x;
-        ++count;
-    }
-    double z(double expected) const {
-        const double mean = sum / count;
-        return (mean - expected) / std::sqrt((squares / count - mean * mean) / count);
-    }
-};
 
 // Largest |z| over second moments of the joint answers (z, u, Ww) of a matrix with independent N(0, s)
 // entries, for fixed h, w and a delta that depends on z, against their exact values.
@@ -58,7 +45,7 @@ double largest_score(const Terms& terms, std::size_t samples) {
         return g;
     };
     const double hh = dot(h, h), ww = dot(w, w), hw = dot(h, w);
-    std::vector<Moments> moments(16);
+    std::vector<Score> moments(16);
     for (std::size_t i = 0; i < samples; ++i) {
         test::ConditionalMatrix matrix(s, terms);
         const Vector z = matrix.forward(h, fresh());
@@ -98,13 +85,13 @@ double largest_score(const Terms& terms, std::size_t samples) {
     double worst = 0;
     for (const auto& m : moments) {
         // Identities hold sample by sample: their spread is rounding, and any other spread is an error.
-        const double spread = std::sqrt(m.squares / m.count);
+        const double spread = m.root_mean_square();
         if (spread < 1e-12) continue;
         worst = std::max(worst, std::abs(m.z(0)));
     }
     // The two identities.
     for (const std::size_t identity : {6u, 11u})
-        if (std::sqrt(moments[identity].squares / moments[identity].count) > 1e-12) worst = HUGE_VAL;
+        if (moments[identity].root_mean_square() > 1e-12) worst = HUGE_VAL;
     return worst;
 }
 
@@ -240,8 +227,8 @@ TEST_CASE("the implicit engine has the exact moments, also at widths no dense en
                 spec.eta = {0.1};
                 const auto engine = engine::make_engine(spec);
                 const auto exact = theory::exact_responses(cell.width, cell.depth, 12, train, rates);
-                std::vector<Moments> hidden(cell.depth);
-                Moments output;
+                std::vector<Score> hidden(cell.depth);
+                Score output;
                 for (std::uint64_t i = 0; i < cell.networks; ++i) {
                     const auto outcome = engine->run({cell.width, cell.depth, seed++}, spec.eta);
                     for (std::size_t l = 0; l < cell.depth; ++l) hidden[l].add(outcome.response[l]);

@@ -5,6 +5,7 @@
 #include "etastar/theory/moments.hpp"
 
 #include "catch.hpp"
+#include "score.hpp"
 
 #include <boost/math/distributions/chi_squared.hpp>
 
@@ -14,27 +15,9 @@
 using namespace etastar;
 using network::Rates;
 using network::Train;
+using test::Score;
 
 namespace {
-
-struct Score {
-    double sum = 0;
-    double squares = 0;
-    std::size_t count = 0;
-
-    void add(double x) {
-        sum += x;
-        squares += x * x;
-        ++count;
-    }
-    // z-score of `factor` times the samples' mean.
-    double z(double expected, double factor = 1) const {
-        const double n = static_cast<double>(count);
-        const double mean = sum / n;
-        const double error = std::sqrt((squares / n - mean * mean) / (n - 1));
-        return (factor * mean - expected) / (factor * error);
-    }
-};
 
 struct Cell {
     std::uint32_t width;

@@ -14,10 +14,6 @@
 
 namespace etastar::io {
 
-inline constexpr const char* file_type = "etastar-sweep";
-inline constexpr std::uint32_t format_major = 1;
-inline constexpr std::uint32_t format_minor = 0;
-
 // Where and with what a sweep was run; group /provenance.
 struct Provenance {
     std::string version;
@@ -36,6 +32,13 @@ std::string hdf5_version();
 
 // Bytes of a sweep's file but for a few kilobytes of structure.
 std::uint64_t file_bytes(const sweep::Spec& spec);
+
+// What a sweep's file keeps of a finished network.
+struct FinishedNetwork {
+    std::uint64_t network = 0;
+    std::span<const sweep::TrialRow> rows; // one for each rate
+    std::span<const double> response;      // G_l for l = 1..depth; empty if the file has no profile
+};
 
 // The output file of a sweep, docs/format.md, and the right to write it.
 //
@@ -68,6 +71,10 @@ public:
 
     // Row `network` of /profile/response, G_l for l = 1..depth, and its checksum.
     void write_profile(std::uint64_t network, std::span<const double> response);
+
+    // In ascending order; the rows of neighbours in one go. A network whose rows say that it is done is whole,
+    // whenever the process dies.
+    void write_networks(std::span<const FinishedNetwork> networks);
 
     // That this process is still the file's writer and the file still where it was. To be called every second.
     void check();

@@ -13,6 +13,22 @@
 
 namespace etastar::io {
 
+// Of /trials, wherever all are read or written.
+inline constexpr std::size_t rows_at_once = 1 << 15;
+
+// What of a sweep has been done.
+struct Tally {
+    std::uint64_t finished = 0; // networks
+    std::uint64_t pending = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t damaged_rows = 0;     // of /trials
+    std::uint64_t damaged_profiles = 0; // networks that are pending here for their profile alone
+
+    // Networks that a resumed sweep runs, ascending: those not finished, and those whose rates differ in the last
+    // digits because another version's theory set the unit of eta.
+    std::vector<std::uint64_t> left;
+};
+
 // Reads the file of a sweep, docs/format.md, in parts of any size. Nothing is believed unchecked: the structure has
 // a checksum (src/io/seal.hpp), every row has one, and a row must be the one that the spec has in its place.
 //
@@ -40,12 +56,9 @@ public:
     // A string attribute of /provenance; empty if there is none.
     std::string provenance(const char* name) const;
 
-    // Whether a network is finished: its rows are done or nonfinite, its rates those of this program to the last
-    // bit, and its profile, where there is one, is that of its rows.
-    std::vector<bool> finished();
-
-    // Networks that finished() last found to be unfinished for their profile alone.
-    std::uint64_t damaged_profiles() const;
+    // Reads the whole file. A network is finished if its rows are done or nonfinite and its profile, where there is
+    // one, is that of its rows.
+    Tally tally();
 
     // Where the rows stand in the file; FileError unless they are contiguous.
     std::uint64_t trials_offset() const;
@@ -59,15 +72,5 @@ private:
 
 // A whole file.
 analysis::TrialTable read_sweep_file(const std::filesystem::path& path);
-
-// What of a sweep has been done.
-struct Tally {
-    std::uint64_t finished = 0; // networks
-    std::uint64_t pending = 0;
-    std::uint64_t failed = 0;
-    std::uint64_t damaged_rows = 0;     // of /trials
-    std::uint64_t damaged_profiles = 0; // networks that are pending here for their profile alone
-};
-Tally tally(SweepReader& reader);
 
 } // namespace etastar::io

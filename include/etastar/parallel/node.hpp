@@ -65,7 +65,6 @@ public:
     Urgency wished() const { return wished_; }
 
 private:
-    std::size_t index_of(int rank) const;
     void accept(std::size_t child, std::vector<NetworkResult>&& results, double now);
     void hand_out(double now);
     void report(double now);
