@@ -47,8 +47,9 @@ std::string to_text(const Writer& writer) {
            + "\n";
 }
 
-std::optional<Writer> from_text(const std::string& text) {
-    const auto tree = nlohmann::json::parse(text, nullptr, false);
+std::optional<Writer> from_text(const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    const auto tree = nlohmann::json::parse(*text, nullptr, false);
     if (!tree.is_object()) return std::nullopt;
     try {
         Writer writer;
@@ -64,10 +65,12 @@ std::optional<Writer> from_text(const std::string& text) {
     }
 }
 
-std::string contents(int descriptor) {
+// None if it cannot be read.
+std::optional<std::string> contents(int descriptor) {
     std::string text(4096, '\0');
     const auto count = ::pread(descriptor, text.data(), text.size(), 0);
-    text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+    if (count < 0) return std::nullopt;
+    text.resize(static_cast<std::size_t>(count));
     return text;
 }
 
@@ -214,7 +217,7 @@ void Lease::check() {
         return; // too many open files, or a server that does not answer: nobody has taken over
     }
     const auto found = contents(named.get());
-    if (found == text_) return;
+    if (!found || *found == text_) return;
     const auto holder = from_text(found);
     throw FileError(fmt::format("{}: was taken over by another sweep{}", file_.string(),
                                 holder ? ", " + holder->describe() : std::string()));

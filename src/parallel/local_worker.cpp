@@ -2,6 +2,8 @@
 
 #include "etastar/theory/cell_rates.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +12,8 @@
 #include <limits>
 #include <mutex>
 #include <new>
+#include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -123,7 +127,11 @@ struct LocalWorker::State {
 LocalWorker::LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engine,
                          std::optional<Clock::time_point> deadline)
     : state_(std::make_shared<State>(spec, make_engine, deadline)) {
-    std::thread([state = state_] { state->work(); }).detach();
+    try {
+        std::thread([state = state_] { state->work(); }).detach();
+    } catch (const std::system_error& error) {
+        throw std::runtime_error(fmt::format("cannot start a thread ({})", error.code().message()));
+    }
 }
 
 LocalWorker::~LocalWorker() {

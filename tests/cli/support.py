@@ -309,11 +309,16 @@ def make_rows(spec):
     return rows
 
 
-def write_file(path, spec, rows, filetype="etastar-sweep", version=(1, 0), seal=True):
+def seal(rows):
+    """Gives every row its checksum."""
+    bytes_of = rows.view(np.uint8).reshape(len(rows), ROW_BYTES)
+    rows["check"] = [zlib.crc32(row[:124].tobytes()) for row in bytes_of]
+
+
+def write_file(path, spec, rows, filetype="etastar-sweep", version=(1, 0), sealed=True):
     """A sweep file of given rows, written without the program."""
-    if seal:
-        bytes_of = rows.view(np.uint8).reshape(len(rows), ROW_BYTES)
-        rows["check"] = [zlib.crc32(row[:124].tobytes()) for row in bytes_of]
+    if sealed:
+        seal(rows)
     text = json.dumps(spec, separators=(",", ":"))
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = filetype

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -13,9 +14,10 @@ import uuid
 from pathlib import Path
 
 import h5py
+import numpy as np
 
-from support import (BINARY, Case, ROW_BYTES, Running, attributes, environment, finished, own_lines, profile, raw_rows, read_text,
-                     run, together, wait_for)
+from support import (BINARY, Case, PENDING, ROW_BYTES, Running, attributes, environment, finished, own_lines, profile, raw_rows,
+                     read_text, run, seal, together, wait_for)
 
 KILLS = int(os.environ.get("ETASTAR_KILLS", "40"))
 # A second or two of work, in networks of milliseconds.
@@ -181,6 +183,81 @@ class Disk(Case):
         result = self.etastar("sweep", *self.GRID, "--output", "new.h5", preexec_fn=limit)
         self.assert_refused(result, 3, ["new.h5", "too large"])
         self.assertEqual(self.names(), [])
+
+
+class SystemCalls(Case):
+    """Every call that changes the file fails, one at a time."""
+
+    GRID = ["--width", "8", "--depth", "1,3", "--seeds", "2", "--eta", "0.1,1", "--profile"]
+    # A call and its error: a quota is reached, the disk is full or breaks.
+    FAULTS = {"pwrite64": "EDQUOT", "ftruncate": "ENOSPC", "rename": "EDQUOT", "renameat": "EDQUOT", "renameat2": "EDQUOT",
+              "fsync": "EIO"}
+    SAYS = {"EDQUOT": "Disk quota exceeded", "ENOSPC": "No space left", "EIO": "Input/output error"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.whole = cls.shared_sweep(*cls.GRID)
+        cls.folder = cls.whole.parent
+        # Two networks are finished, two are not; opened for writing, it loses the seal of its structure.
+        cls.half = Path(shutil.copy(cls.whole, cls.folder / "half.h5"))
+        with h5py.File(cls.half, "r+") as file:
+            rows = file["trials"][:]
+            rows["status"][[2, 3, 6, 7]] = PENDING
+            seal(rows)
+            file["trials"][:] = rows
+            file.attrs["complete"] = np.uint8(0)
+
+    def traced(self, folder, *options):
+        """The sweep under strace, and the calls that it made."""
+        result = run(["strace", "-f", "-qq", "-o", "calls", "-e", "trace=?" + ",?".join(self.FAULTS), *options,
+                      BINARY, "sweep", *self.GRID, "--output", "sweep.h5", "--resume"], folder)
+        path = folder / "calls"
+        calls = re.findall(r"^\d+ +(\w+)\(.*?(\(INJECTED\))?$", read_text(path), re.M) if path.exists() else []
+        path.unlink(missing_ok=True)
+        return result, calls
+
+    def fail_each(self, start):
+        def prepare(name):
+            folder = self.dir / name
+            folder.mkdir()
+            if start is not None:
+                shutil.copy(start, folder / "sweep.h5")
+            return folder
+
+        _, calls = self.traced(prepare("all"))
+        if not calls:
+            self.skipTest("no strace, or it is not allowed to trace")
+        names = [name for name, _ in calls]
+        self.assertLessEqual({"pwrite64", "fsync"}, set(names))
+
+        def fail(call, number):
+            folder = prepare(f"{call}{number}")
+            error = self.FAULTS[call]
+            result, calls = self.traced(folder, "-e", f"inject={call}:error={error}:when={number}")
+            self.assertEqual([name for name, injected in calls if injected], [call])
+            left = set(os.listdir(folder))
+            resumed = run([BINARY, "sweep", *self.GRID, "--output", "sweep.h5", "--resume"], folder)
+            return call, number, folder, result, left, resumed
+
+        codes = []
+        for call, number, folder, result, left, resumed in together(
+                fail, [(call, names[:i + 1].count(call)) for i, call in enumerate(names)]):
+            with self.subTest(call=call, number=number):
+                codes.append(result.returncode)
+                if result.returncode != 0:
+                    self.assert_refused(result, 3, ["sweep.h5", self.SAYS[self.FAULTS[call]]])
+                self.assertLessEqual(left, {"sweep.h5"})
+                self.assertEqual((resumed.returncode, resumed.stderr), (0, ""))
+                self.assertTrue(raw_rows(folder / "sweep.h5") == raw_rows(self.whole))
+                self.assertEqual(profile(folder / "sweep.h5"), profile(self.whole))
+        # A folder that cannot be synchronised is no reason to end: its file has its name.
+        self.assertLessEqual(codes.count(0), 1)
+
+    def test_new_sweep(self):
+        self.fail_each(None)
+
+    def test_resumed_sweep(self):
+        self.fail_each(self.half)
 
 
 class Fuzz(Case):
