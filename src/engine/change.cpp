@@ -1,18 +1,11 @@
 #include "etastar/engine/change.hpp"
 
+#include "power_of_two.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 namespace etastar::engine {
-namespace {
-
-// A power of two near the square root of x, 1 where x has none.
-double root_power_of_two(double x) {
-    if (!(x > 0) || !std::isfinite(x)) return 1;
-    return std::ldexp(1.0, std::ilogb(x) / 2);
-}
-
-} // namespace
 
 ChangeColumns::ChangeColumns(std::span<const double> gains, std::size_t width)
     : columns_(gains.size() + 1), width_(static_cast<double>(width)) {
@@ -34,7 +27,6 @@ void ChangeColumns::begin_layer(double multiplier, double q, double delta2) {
         // Where nothing is carried, the ratio of two unrelated scales could overflow: 0 times infinity.
         c.carry = c.sums.active2 == 0 ? 0 : c.scale / scale;
         c.inject = source / scale;
-        c.kink = c.feedback == 0 ? max_kink : std::min(1 / scale, max_kink);
         c.scale = scale;
         c.sums = {};
     }

@@ -4,6 +4,7 @@
 #include "etastar/engine/change.hpp"
 
 #include "kept.hpp"
+#include "power_of_two.hpp"
 
 #include <cblas.h>
 
@@ -61,15 +62,25 @@ double dot(std::size_t n, const T* a, const T* b) {
     return sum;
 }
 
+// Divides the values by a power of two near their root mean square, and returns it.
+template <class T>
+double normalize(std::size_t n, T* values) {
+    const double unit = root_power_of_two(dot(n, values, values) / static_cast<double>(n));
+    const T inverse = static_cast<T>(1 / unit);
+    for (std::size_t i = 0; i < n; ++i) values[i] *= inverse;
+    return unit;
+}
+
 // One layer of the change: coefficients and sums of all columns as contiguous arrays.
 template <class T>
 class LayerKernel {
 public:
-    explicit LayerKernel(ChangeColumns& columns) : columns_(columns), size_(columns.count()) {
+    LayerKernel(ChangeColumns& columns, double z_unit, double delta_unit)
+        : columns_(columns), size_(columns.count()), z_unit_(z_unit) {
         for (std::size_t k = 0; k < size_; ++k) {
             carry_.push_back(static_cast<T>(columns.carry(k)));
-            inject_.push_back(static_cast<T>(columns.inject(k)));
-            kink_.push_back(static_cast<T>(columns.kink(k)));
+            inject_.push_back(static_cast<T>(columns.inject(k) * delta_unit));
+            kink_.push_back(static_cast<T>(columns.kink(k, z_unit)));
         }
         change2_.resize(size_);
         active2_.resize(size_);
@@ -78,7 +89,7 @@ public:
     }
     ~LayerKernel() {
         for (std::size_t k = 0; k < size_; ++k)
-            columns_.sums(k) = {change2_[k], active2_[k], overlap_[k], projection_[k]};
+            columns_.sums(k) = {change2_[k], active2_[k], z_unit_ * overlap_[k], projection_[k]};
     }
     LayerKernel(const LayerKernel&) = delete;
     LayerKernel& operator=(const LayerKernel&) = delete;
@@ -103,6 +114,7 @@ public:
 private:
     ChangeColumns& columns_;
     std::size_t size_;
+    double z_unit_;
     std::vector<T> carry_, inject_, kink_;
     std::vector<double> change2_, active2_, overlap_, projection_;
 };
@@ -125,6 +137,8 @@ void DenseEngine<T>::prepare(const network::Network& network) {
     if constexpr (std::is_same_v<T, double>) variates_.resize(block_.size());
     z_.resize(n * depth);
     hidden_.resize(n);
+    z_unit_.assign(depth + 1, 1.0);
+    delta_unit_.assign(depth + 1, 1.0);
     q_.assign(depth + 1, 0.0);
     delta2_.assign(depth + 1, 0.0);
 
@@ -174,10 +188,11 @@ void DenseEngine<T>::forward(const network::Network& network) {
             draw_rows(network, layer, row, rows, w);
             gemv(rows, cols, w, h, z + row);
         }
+        const double unit = z_unit_[layer] = z_unit_[layer - 1] * normalize(n, z);
         for (std::size_t i = 0; i < n; ++i) hidden_[i] = std::max(z[i], T{0});
-        q_[layer] = dot(n, hidden_.data(), hidden_.data());
+        q_[layer] = unit * dot(n, hidden_.data(), hidden_.data()) * unit;
     }
-    output_ = dot(n, v_.data(), hidden_.data());
+    output_ = z_unit_.back() * dot(n, v_.data(), hidden_.data());
 }
 
 template <class T>
@@ -185,17 +200,20 @@ void DenseEngine<T>::backward(const network::Network& network) {
     const std::size_t n = network.width();
     std::vector<T>& u = hidden_; // df/dh^l
     u = v_;
+    double unit = normalize(n, u.data());
     for (std::uint32_t layer = network.depth(); layer >= 1; --layer) {
         const T* z = z_.data() + (layer - 1) * n;
         T* delta = delta_.data() + (layer - 1) * n;
         for (std::size_t i = 0; i < n; ++i) delta[i] = z[i] > T{0} ? u[i] : T{0};
-        delta2_[layer] = dot(n, delta, delta);
+        delta_unit_[layer] = unit;
+        delta2_[layer] = unit * dot(n, delta, delta) * unit;
         if (layer == 1) break;
         std::fill(u.begin(), u.end(), T{0});
         for (std::size_t row = 0; row < n; row += transposed_block_rows) {
             const std::size_t rows = std::min(transposed_block_rows, n - row);
             gemv_transposed(rows, n, weight_rows(network, layer, row, rows), delta + row, u.data());
         }
+        unit *= normalize(n, u.data());
     }
 }
 
@@ -236,7 +254,7 @@ NetworkOutcome DenseEngine<T>::run(const network::NetworkId& id, std::span<const
             theta += m * q_[layer - 1] * delta2_[layer];
             columns.begin_layer(m, q_[layer - 1], delta2_[layer]);
             if (!columns.silent()) {
-                LayerKernel<T> kernel(columns);
+                LayerKernel<T> kernel(columns, z_unit_[layer], delta_unit_[layer]);
                 const T* z = z_.data() + (layer - 1) * n;
                 const T* delta = delta_.data() + (layer - 1) * n;
                 for (std::size_t row = 0; row < n; row += block_rows) {

@@ -5,6 +5,7 @@
 
 #include "implicit_kernels.hpp"
 #include "kept.hpp"
+#include "power_of_two.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -183,20 +184,20 @@ void ImplicitEngine::change(const network::Network& network, const network::Mult
             };
         }
 
+        const double unit = root_power_of_two(here.delta2); // of delta
         const auto run_panels = [&]<class T>(std::vector<Panel<T>>& list, auto kernel) {
             for (std::size_t p = 0; p < list.size(); ++p) {
                 auto& panel = list[p];
                 panel = {};
-                panel.delta_forward = static_cast<T>(delta_forward);
-                panel.delta_backward = static_cast<T>(delta_backward);
+                panel.delta_forward = static_cast<T>(delta_forward / unit);
+                panel.delta_backward = static_cast<T>(delta_backward / unit);
                 for (std::size_t i = 0; i < panel_columns && p * panel_columns + i < steps; ++i) {
                     const std::size_t k = p * panel_columns + i + 1;
                     const auto [a, b, c] = coefficients(k);
                     panel.forward[i] = static_cast<T>(a);
-                    panel.backward[i] = static_cast<T>(b);
+                    panel.backward[i] = static_cast<T>(b * unit);
                     panel.fresh[i] = static_cast<T>(c);
-                    panel.kink[i] =
-                        static_cast<T>(std::min(columns.kink(k) * here.zeta, ChangeColumns::max_kink));
+                    panel.kink[i] = static_cast<T>(columns.kink(k, here.zeta));
                 }
             }
             for_blocks(n, [&](std::size_t first, std::size_t count) {

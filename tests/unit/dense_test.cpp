@@ -2,6 +2,7 @@
 #include "etastar/theory/moments.hpp"
 
 #include "catch.hpp"
+#include "precision.hpp"
 #include "reference.hpp"
 
 #include <cmath>
@@ -43,10 +44,8 @@ TEST_CASE("forward and backward pass agree with explicit matrices") {
         const auto delta = reference.gradients();
         for (std::size_t l = 0; l < id.depth; ++l)
             for (std::size_t i = 0; i < id.width; ++i) {
-                CHECK(engine.preactivations()[l * id.width + i]
-                      == Catch::Approx(z[l][i]).epsilon(1e-11).margin(1e-13));
-                CHECK(engine.gradients()[l * id.width + i]
-                      == Catch::Approx(delta[l][i]).epsilon(1e-11).margin(1e-15));
+                CHECK(engine.preactivation(l + 1, i) == Catch::Approx(z[l][i]).epsilon(1e-11).margin(1e-13));
+                CHECK(engine.gradient(l + 1, i) == Catch::Approx(delta[l][i]).epsilon(1e-11).margin(1e-15));
             }
     }
 }
@@ -73,14 +72,13 @@ TEST_CASE("the backward pass is the derivative of the loss") {
         for (std::size_t l = 0; l < id.depth; ++l)
             for (std::size_t i = 0; i < n; ++i)
                 for (std::size_t j = 0; j < network.weights[l].cols; ++j) {
-                    const double before =
-                        l == 0 ? network.x[j] : std::max(engine.preactivations()[(l - 1) * n + j], 0.0);
+                    const double before = l == 0 ? network.x[j] : std::max(engine.preactivation(l, j), 0.0);
                     CHECK(
-                        error * engine.gradients()[l * n + i] * before
+                        error * engine.gradient(l + 1, i) * before
                         == Catch::Approx(difference(network.weights[l].at(i, j))).epsilon(1e-6).margin(1e-9));
                 }
         for (std::size_t i = 0; i < n; ++i)
-            CHECK(error * std::max(engine.preactivations()[(id.depth - 1) * n + i], 0.0)
+            CHECK(error * std::max(engine.preactivation(id.depth, i), 0.0)
                   == Catch::Approx(difference(network.readout[i])).epsilon(1e-6).margin(1e-9));
     }
 }
@@ -184,6 +182,21 @@ TEST_CASE("large steps do not overflow single precision") {
     const auto b = wide.run(id, rates);
     REQUIRE(b.steps[0].dz2_last > 1e80);
     CHECK(a.steps[0].dz2_last == Catch::Approx(b.steps[0].dz2_last).epsilon(1e-3));
+}
+
+TEST_CASE("narrow deep networks do not leave the range of single precision") {
+    const auto narrow = [](const network::NetworkId& id, const std::vector<double>& rates) {
+        return DenseEngine<float>(input_dim, Train::all, Rates::mup, ample).run(id, rates);
+    };
+    const auto wide = [](const network::NetworkId& id, const std::vector<double>& rates) {
+        return DenseEngine<double>(input_dim, Train::all, Rates::mup, ample).run(id, rates);
+    };
+    // Rounding decides a few masks: the median is of networks that have the same.
+    const auto difference = test::median_difference({16, 1000, 0}, narrow, wide);
+    CHECK(difference.typical > 0);
+    CHECK(difference.typical < 1e-80);
+    CHECK(difference.response < 1e-3);
+    CHECK(difference.step < 1e-3);
 }
 
 TEST_CASE("what leaves the range of double is a nonfinite row, not an error") {

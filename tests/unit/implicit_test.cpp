@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "conditional.hpp"
 #include "engine/implicit_kernels.hpp"
+#include "precision.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -114,6 +115,20 @@ TEST_CASE("implicit: large steps do not overflow single precision") {
     CHECK(rows[1].status == sweep::Status::nonfinite);
     CHECK(rows[1].dz2_last == HUGE_VAL);
     CHECK(rows[1].response_last == rows[0].response_last);
+}
+
+TEST_CASE("implicit: narrow deep networks do not leave the range of single precision") {
+    const auto run = [](Precision precision) {
+        return [precision](const network::NetworkId& id, const std::vector<double>& rates) {
+            return ImplicitEngine(input_dim, Train::all, Rates::mup, precision, ample).run(id, rates);
+        };
+    };
+    const auto difference =
+        test::median_difference({16, 1000, 0}, run(Precision::single_), run(Precision::double_));
+    CHECK(difference.typical > 0);
+    CHECK(difference.typical < 1e-80);
+    CHECK(difference.response == 0);
+    CHECK(difference.step < 1e-3);
 }
 
 TEST_CASE("implicit: variates that do not fit the budget are drawn again with identical results") {

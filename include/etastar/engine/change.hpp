@@ -2,6 +2,7 @@
 
 #include "etastar/engine/engine.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -28,13 +29,10 @@ namespace etastar::engine {
 //     d = carry[k] (W^l e)_i + inject[k] delta_i,    e' = relu_change(z_i, d, kink[k])
 //
 // where e are the mantissas of dh^{l-1} and e' those of dh^l, adds to the sums over neurons, and calls
-// end_layer.
+// end_layer. z and delta shrink or grow by orders of magnitude in narrow deep networks; engines keep each in a
+// unit of its own, too.
 class ChangeColumns {
 public:
-    // Largest kink: finite in single precision, so that a neuron at exactly 0 gives 0 and not NaN, yet far
-    // beyond any d.
-    static constexpr double max_kink = 1e38;
-
     // gains: -eta_k r of every step. width: n.
     ChangeColumns(std::span<const double> gains, std::size_t width);
 
@@ -47,7 +45,12 @@ public:
     // Coefficients of the current layer.
     double carry(std::size_t k) const { return columns_[k].carry; }
     double inject(std::size_t k) const { return columns_[k].inject; }
-    double kink(std::size_t k) const { return columns_[k].kink; }
+    // With z in this unit. At most 1e38: finite in single precision, so that a neuron at exactly 0 gives 0 and not
+    // NaN, yet far beyond any d.
+    double kink(std::size_t k, double unit) const {
+        const auto& c = columns_[k];
+        return c.feedback == 0 ? 1e38 : std::min(unit / c.scale, 1e38);
+    }
 
     // Sums over neurons, in double; the engine adds mantissa products.
     struct Sums {
@@ -80,7 +83,6 @@ private:
         double scale = 1;
         double carry = 0;
         double inject = 0;
-        double kink = 0;
         Sums sums;
         double last = 0;
         double max = 0;

@@ -11,7 +11,7 @@ namespace etastar::engine {
 
 // Computes with the network's weight matrices: gemv forward, transposed gemv backward, gemm for the change,
 // in blocks of rows so that a block is still in cache when it has been drawn. T is float or double; sums over
-// neurons are double.
+// neurons are double. z^l and delta^l are mantissas in a unit of their layer, a power of two.
 template <class T>
 class DenseEngine final : public Engine {
 public:
@@ -20,11 +20,13 @@ public:
 
     NetworkOutcome run(const network::NetworkId& id, std::span<const double> rates) override;
 
-    // Of the network last run, layers 1..depth at row l - 1, n columns.
-    const std::vector<T>& preactivations() const { return z_; } // z^l
-    const std::vector<T>& gradients() const {
-        return delta_;
-    } // delta^l = df/dz^l; empty where no layer needs it
+    // Of the network last run: z^l_i, and delta^l_i = df/dz^l_i where some layer needs it. l = 1..depth.
+    double preactivation(std::size_t l, std::size_t i) const {
+        return z_unit_[l] * z_[(l - 1) * v_.size() + i];
+    }
+    double gradient(std::size_t l, std::size_t i) const {
+        return delta_unit_[l] * delta_[(l - 1) * v_.size() + i];
+    }
 
     static Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t depth,
                              std::size_t weight_budget);
@@ -51,10 +53,12 @@ private:
     std::vector<T> v_;
     std::vector<T> z_;
     std::vector<T> delta_;
-    std::vector<double> q_;      // ||h^l||^2, l = 0..L
-    std::vector<double> delta2_; // ||delta^l||^2, l = 1..L at index l
-    std::vector<T> hidden_;      // one layer's activations
-    double output_ = 0;          // f
+    std::vector<double> z_unit_;     // l = 0..L, of h^l, too
+    std::vector<double> delta_unit_; // l = 1..L at index l
+    std::vector<double> q_;          // ||h^l||^2, l = 0..L
+    std::vector<double> delta2_;     // ||delta^l||^2, l = 1..L at index l
+    std::vector<T> hidden_;          // one layer's activations
+    double output_ = 0;              // f
 };
 
 } // namespace etastar::engine
