@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -344,12 +345,16 @@ void SweepFile::write_networks(std::span<const FinishedNetwork> networks) {
     for (const auto& each : networks)
         if (!each.response.empty()) write_profile(each.network, each.response);
     std::vector<TrialRow> rows;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-        const auto& last = networks[i];
-        rows.insert(rows.end(), last.rows.begin(), last.rows.end());
-        if (i + 1 < networks.size() && networks[i + 1].network == last.network + 1) continue;
-        write_rows((last.network + 1) * last.rows.size() - rows.size(), rows);
+    for (auto first = networks.begin(); first != networks.end();) {
+        const auto end = std::adjacent_find(
+            first, networks.end(), [](const auto& a, const auto& b) { return b.network != a.network + 1; });
+        const auto past = end == networks.end() ? end : end + 1;
         rows.clear();
+        rows.reserve(static_cast<std::size_t>(past - first) * first->rows.size());
+        for (auto each = first; each != past; ++each)
+            rows.insert(rows.end(), each->rows.begin(), each->rows.end());
+        write_rows(first->network * first->rows.size(), rows);
+        first = past;
     }
 }
 

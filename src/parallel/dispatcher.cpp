@@ -12,7 +12,7 @@ namespace {
 constexpr double share = 0.25;
 // ... at most this many seconds of work for each rank, so that results arrive steadily, ...
 constexpr double longest_main = 0.25;
-constexpr double longest_filler = 0.005;
+constexpr double longest_filler = 0.02;
 // ... and at most this many networks for each rank, so that messages stay small.
 constexpr std::size_t most_units = 4096;
 constexpr std::size_t most_units_of_a_leader = 32768;

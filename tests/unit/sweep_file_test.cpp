@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "support.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -80,6 +81,62 @@ TEST_CASE("rows written are read back, while the file is open and after") {
     CHECK(table.complete);
     CHECK(table.damaged == 0);
     CHECK(table.rows.back().dz2_last == 0.5);
+}
+
+TEST_CASE("finished networks go where they belong, neighbours or not") {
+    const test::TemporaryFolder folder;
+    auto spec = test::small_spec();
+    spec.profile = true;
+    const std::vector<std::vector<std::uint64_t>> lists{{},        {0},          {19},
+                                                        {0, 1, 2}, {0, 2, 3, 7}, {4, 5, 18, 19}};
+    for (const auto& list : lists) {
+        std::vector<std::vector<sweep::TrialRow>> rows;
+        std::vector<std::vector<double>> responses;
+        std::vector<io::FinishedNetwork> networks;
+        for (const auto network : list) {
+            rows.emplace_back();
+            for (std::size_t k = 0; k < spec.eta.size(); ++k) {
+                auto row = measured(spec, network, k);
+                row.response_last = static_cast<double>(network);
+                rows.back().push_back(sealed(row));
+            }
+            responses.emplace_back(spec.network(network).depth, static_cast<double>(network));
+        }
+        for (std::size_t i = 0; i < list.size(); ++i) networks.push_back({list[i], rows[i], responses[i]});
+        const auto path = folder / "sweep.h5";
+        {
+            auto file = io::SweepFile::create(path, spec, provenance, true);
+            file.write_networks(networks);
+        }
+        io::SweepReader reader(path);
+        const auto tally = reader.tally();
+        CHECK(tally.finished == list.size());
+        CHECK(tally.damaged_rows + tally.damaged_profiles == 0);
+        for (const auto network : list) {
+            CHECK(std::find(tally.left.begin(), tally.left.end(), network) == tally.left.end());
+            CHECK(reader.read_profile(network).front() == static_cast<double>(network));
+        }
+        CHECK(tally.left.size() == spec.networks() - list.size());
+    }
+}
+
+TEST_CASE("rates that another version rounded otherwise count as finished, and are run again when resumed") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    const auto spec = test::small_spec();
+    {
+        auto file = io::SweepFile::create(path, spec, provenance, false);
+        for (std::uint64_t i = 0; i < spec.networks(); ++i) write_network(file, spec, i);
+        auto row = measured(spec, 5, 1);
+        row.eta = std::nextafter(row.eta, 1.0);
+        row = sealed(row);
+        file.write_rows(5 * spec.eta.size() + 1, {&row, 1});
+    }
+    const auto tally = io::SweepReader(path).tally();
+    CHECK(tally.finished == spec.networks());
+    CHECK(tally.pending + tally.damaged_rows == 0);
+    CHECK(tally.left == std::vector<std::uint64_t>{5});
+    CHECK(io::SweepFile::open(path, spec).networks_left() == tally.left);
 }
 
 TEST_CASE("an existing file is kept unless it may be overwritten") {
