@@ -306,16 +306,32 @@ class Jobs(Case):
             self.wait(job)
         self.assert_undisturbed("mpirun", "srun")
 
+    def short_job(self):
+        path = self.dir / "short.sh"
+        path.write_text("#!/bin/sh\n")
+        return path
+
     def test_preemption(self):
         jobs = self.submit_both("-p", "low")
         ranks = self.hold(*jobs)
-        short = self.dir / "short.sh"
-        short.write_text("#!/bin/sh\n")
-        other = self.cluster.submit(short, "-N3", "--ntasks-per-node=2", "--output=/dev/null")
+        other = self.cluster.submit(self.short_job(), "-N3", "--ntasks-per-node=2", "--output=/dev/null")
         self.wait(other)
         self.wake(ranks)
         for job in jobs.values():
             self.assertEqual(self.wait(job)["Restarts"], "1")
+        self.assert_undisturbed("mpirun", "srun")
+
+    def test_preemption_with_grace(self):
+        # The ranks stop in order. mpirun loses its daemons, and the sweep goes on in what is left of the grace.
+        jobs = self.submit_both("-p", "polite")
+        ranks = self.hold(*jobs)
+        other = self.cluster.submit(self.short_job(), "-N3", "--ntasks-per-node=2", "--output=/dev/null")
+        for job in jobs.values():
+            slurm.poll(lambda: self.cluster.show(job).get("PreemptTime", "None") != "None", 30, self.logs)
+        self.wake(ranks)
+        self.wait(other)
+        restarts = {name: int(self.wait(job)["Restarts"]) for name, job in jobs.items()}
+        self.assertGreaterEqual(restarts["srun"], 1)
         self.assert_undisturbed("mpirun", "srun")
 
     def test_array_and_merge(self):
