@@ -7,14 +7,25 @@
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 namespace etastar::io {
 namespace {
 
 constexpr time_t longest = 20;
 constexpr std::size_t stack_size = 1 << 16;
+constexpr int guarded[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGPROF};
 
 std::string message; // prepared, for a handler may not allocate
+int guards = 0;
+std::vector<struct sigaction> replaced; // actions before the first guard
+stack_t replaced_stack = {};
+
+// The crash may be for want of a stack.
+std::vector<char>& stack() {
+    static std::vector<char> memory(stack_size);
+    return memory;
+}
 
 extern "C" void report_damage(int) {
     [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, message.data(), message.size());
@@ -29,34 +40,35 @@ void limit_processor_time(time_t seconds) {
 
 } // namespace
 
-CrashGuard::CrashGuard(const std::filesystem::path& path) : stack_(stack_size) {
+CrashGuard::CrashGuard(const std::filesystem::path& path) {
     message =
         fmt::format("etastar: {}: is damaged: its structure is not one that HDF5 can read\n", path.string());
-    stack_t stack = {};
-    stack.ss_sp = stack_.data();
-    stack.ss_size = stack_.size();
-    sigaltstack(&stack, &old_stack_);
-    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGPROF}) {
+    if (++guards > 1) return;
+    stack_t ours = {};
+    ours.ss_sp = stack().data();
+    ours.ss_size = stack().size();
+    sigaltstack(&ours, &replaced_stack);
+    replaced.clear();
+    for (const int signal : guarded) {
         struct sigaction action = {};
         action.sa_handler = report_damage;
         action.sa_flags = SA_ONSTACK;
         sigemptyset(&action.sa_mask);
-        Replaced replaced{signal, {}};
-        if (sigaction(signal, &action, &replaced.action) == 0) replaced_.push_back(replaced);
+        struct sigaction before = {};
+        sigaction(signal, &action, &before);
+        replaced.push_back(before);
     }
-    limit_processor_time(longest);
 }
 
 CrashGuard::~CrashGuard() {
-    limit_processor_time(0);
-    for (const auto& [signal, action] : replaced_) sigaction(signal, &action, nullptr);
-    if ((old_stack_.ss_flags & SS_DISABLE) == 0)
-        sigaltstack(&old_stack_, nullptr);
-    else {
-        stack_t none = {};
-        none.ss_flags = SS_DISABLE;
-        sigaltstack(&none, nullptr);
-    }
+    if (--guards > 0) return;
+    for (std::size_t i = 0; i < replaced.size(); ++i) sigaction(guarded[i], &replaced[i], nullptr);
+    if ((replaced_stack.ss_flags & SS_DISABLE) != 0) replaced_stack = {nullptr, SS_DISABLE, 0};
+    sigaltstack(&replaced_stack, nullptr);
 }
+
+HangGuard::HangGuard() { limit_processor_time(longest); }
+
+HangGuard::~HangGuard() { limit_processor_time(0); }
 
 } // namespace etastar::io

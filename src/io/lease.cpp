@@ -32,6 +32,8 @@ constexpr auto patience_here = 3s;
 // A writer on another node touches its lock every second; network file systems show it late.
 constexpr auto patience_elsewhere = 8s;
 constexpr auto look_interval = 100ms;
+// A lock has fewer bytes; what has more is somebody's file.
+constexpr std::size_t most_bytes = 4096;
 
 fs::path lock_of(const fs::path& file) { return file.string() + ".lock"; }
 
@@ -43,7 +45,7 @@ std::string variable(const char* name) {
 std::string to_text(const Writer& writer) {
     return nlohmann::ordered_json{{"host", writer.host}, {"pid", writer.pid},         {"job", writer.job},
                                   {"boot", writer.boot}, {"attempt", writer.attempt}, {"token", writer.token}}
-               .dump()
+               .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
            + "\n";
 }
 
@@ -67,7 +69,7 @@ std::optional<Writer> from_text(const std::optional<std::string>& text) {
 
 // None if it cannot be read.
 std::optional<std::string> contents(int descriptor) {
-    std::string text(4096, '\0');
+    std::string text(most_bytes, '\0');
     const auto count = ::pread(descriptor, text.data(), text.size(), 0);
     if (count < 0) return std::nullopt;
     text.resize(static_cast<std::size_t>(count));
@@ -121,20 +123,32 @@ bool shows_life(const fs::path& path) {
     return false;
 }
 
+[[noreturn]] void fail_to_create(const fs::path& file) {
+    fail_errno(file, fmt::format("create its lock, {}", lock_of(file).filename().string()));
+}
+
+void refuse_what_is_no_lock(const fs::path& file, int descriptor) {
+    struct stat status = {};
+    if (::fstat(descriptor, &status) != 0) fail_to_create(file);
+    if (!S_ISREG(status.st_mode) || static_cast<std::uintmax_t>(status.st_size) > most_bytes)
+        throw FileError(fmt::format("{}: cannot be locked: {}, which would be its lock, is something else",
+                                    file.string(), lock_of(file).filename().string()));
+}
+
 void write_text(const fs::path& file, int descriptor, const std::string& text) {
     if (::ftruncate(descriptor, 0) != 0
         || ::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-        fail_errno(file, "create its lock");
+        fail_to_create(file);
 }
 
 // Puts a lock of ours in the place of another's.
 Descriptor replace(const fs::path& file, const Writer& writer, const std::string& text) {
     const auto name = lock_of(file).string() + fmt::format(".{}", writer.pid);
-    Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!lock) fail_errno(file, "create its lock");
+    Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
+    if (!lock) fail_to_create(file);
     try_flock(lock.get());
     write_text(file, lock.get(), text);
-    if (std::rename(name.c_str(), lock_of(file).c_str()) != 0) fail_errno(file, "create its lock");
+    if (std::rename(name.c_str(), lock_of(file).c_str()) != 0) fail_to_create(file);
     return lock;
 }
 
@@ -165,8 +179,9 @@ Lease Lease::acquire(const fs::path& file, const Writer& writer) {
     const auto text = to_text(writer);
     const auto start = Clock::now();
     while (true) {
-        Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-        if (!lock) fail_errno(file, "create its lock");
+        Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666));
+        if (!lock) fail_to_create(file);
+        refuse_what_is_no_lock(file, lock.get());
         const auto state = try_flock(lock.get());
         // Its last holder may have removed the file between open and flock.
         if (state != Flock::held_by_another && !is_at(lock.get(), path)) continue;
@@ -202,14 +217,14 @@ Lease Lease::acquire(const fs::path& file, const Writer& writer) {
 Lease::~Lease() {
     if (!lock_) return;
     const auto path = lock_of(file_);
-    const Descriptor named(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor named(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (named && contents(named.get()) == text_) ::unlink(path.c_str());
 }
 
 void Lease::check() {
     ::futimens(lock_.get(), nullptr);
     const auto path = lock_of(file_);
-    const Descriptor named(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor named(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!named) {
         if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
             throw FileError(fmt::format("{}: its lock, {}, was removed while the sweep ran", file_.string(),
@@ -224,7 +239,7 @@ void Lease::check() {
 }
 
 std::optional<Writer> Lease::holder(const fs::path& file) {
-    const Descriptor lock(::open(lock_of(file).c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor lock(::open(lock_of(file).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!lock) return std::nullopt;
     const auto holder = from_text(contents(lock.get()));
     // Shared: looking must not keep a writer out, and a writer starting now tries again.

@@ -3,6 +3,7 @@
 #include "etastar/error.hpp"
 #include "etastar/io/descriptor.hpp"
 
+#include "crash_guard.hpp"
 #include "hdf5.hpp"
 #include "system.hpp"
 
@@ -176,6 +177,8 @@ Seal add_seal(int descriptor, const fs::path& path, const Extents& extents) {
                                {extents.profile_offset, extents.profile_offset + extents.profile_bytes},
                                {extents.checks_offset, extents.checks_offset + extents.checks_bytes}});
     {
+        const CrashGuard guard(path);
+        const HangGuard hang_guard;
         const Copy copy(descriptor, path, structure);
         const double unknown = std::numeric_limits<double>::quiet_NaN();
         copy.set(0, unknown);
@@ -194,8 +197,10 @@ Seal add_seal(int descriptor, const fs::path& path, const Extents& extents) {
             return true;
         };
         if (before.size() != after.size() || changed.size() != 1 + sizeof(double) || !(run(0) || run(1)))
-            throw FileError(fmt::format("{}: cannot seal it (this HDF5 library changes more than it is told)",
-                                        path.string()));
+            throw FileError(
+                fmt::format("{}: cannot seal it: another program wrote it in a way that HDF5 does not "
+                            "change in place; it can be read, not continued",
+                            path.string()));
         // The lone byte is before or after the eight.
         const bool lone_first = changed[1] != changed[0] + 1 || !run(0);
         seal.complete_offset = lone_first ? changed.front() : changed.back();

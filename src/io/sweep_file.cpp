@@ -160,7 +160,8 @@ void refuse_existing(const fs::path& name) {
     std::error_code ignored;
     if (fs::exists(fs::symlink_status(name, ignored)))
         throw FileError(
-            fmt::format("{}: exists already; --resume continues it, --overwrite replaces it", name.string()));
+            fmt::format("{}: exists already; `etastar sweep --resume` continues it, --overwrite replaces it",
+                        name.string()));
 }
 
 void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& found) {
@@ -200,23 +201,48 @@ std::uint64_t file_bytes(const Spec& spec) {
            + (spec.profile ? spec.networks() * spec.depth.back() * sizeof(double) : 0);
 }
 
-SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Provenance& provenance,
-                            bool overwrite) {
-    const hdf5::QuietErrors quiet;
+SweepFile SweepFile::leased(const fs::path& name) {
     refuse_what_is_no_file(name);
-    if (!overwrite) refuse_existing(name);
     const auto path = resolved(name);
     SweepFile file(path, Lease::acquire(path));
-    if (!overwrite) refuse_existing(name); // now that nobody else can create it
     remove_leftovers(path);
+    return file;
+}
 
-    TemporaryFile temporary(path.parent_path() / (temporary_prefix(path) + std::to_string(getpid())));
+SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Provenance& provenance,
+                            bool overwrite) {
+    refuse_what_is_no_file(name);
+    if (!overwrite) refuse_existing(name);
+    auto file = leased(name);
+    if (!overwrite) refuse_existing(name); // now that nobody else can create it
+    file.lay_out(spec, provenance);
+    return file;
+}
+
+SweepFile SweepFile::open(const fs::path& name, const Spec& spec) {
+    auto file = leased(name);
+    file.read(spec);
+    return file;
+}
+
+SweepFile SweepFile::open_or_create(const fs::path& name, const Spec& spec, const Provenance& provenance) {
+    auto file = leased(name);
+    // A link that points nowhere counts as a file.
+    if (fs::exists(fs::symlink_status(name)))
+        file.read(spec);
+    else
+        file.lay_out(spec, provenance);
+    return file;
+}
+
+void SweepFile::lay_out(const Spec& spec, const Provenance& provenance) {
+    const hdf5::QuietErrors quiet;
+    TemporaryFile temporary(path_.parent_path() / (temporary_prefix(path_) + std::to_string(getpid())));
     // Opened first for errno's sake: HDF5 tells less about a missing folder or a full disk.
-    file.descriptor_ =
-        Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file.descriptor_) fail_errno(path, "create it");
+    descriptor_ = Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!descriptor_) fail_errno(path_, "create it");
 
-    Builder builder(path, temporary.path());
+    Builder builder(path_, temporary.path());
     const std::uint32_t version[] = {format_major, format_minor};
     const std::uint8_t complete = 0;
     builder.attribute(builder.root(), "filetype", file_type);
@@ -234,21 +260,22 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
         builder.axis(axes.get(), "eta", H5T_IEEE_F64LE, spec.eta, std::string(name_of(spec.eta_unit)));
         builder.axis(axes.get(), "seed", H5T_STD_U64LE, seeds);
     }
-    file.trials_offset_ = builder.reserve(builder.root(), "trials", trial_type().get(), {spec.rows()});
+    trials_offset_ = builder.reserve(builder.root(), "trials", trial_type().get(), {spec.rows()});
     if (spec.profile) {
-        file.profile_columns_ = spec.depth.back();
+        profile_columns_ = spec.depth.back();
         const auto group = builder.group("profile");
-        file.profile_offset_ = builder.reserve(group.get(), "response", H5T_IEEE_F64LE,
-                                               {spec.networks(), file.profile_columns_});
-        file.checks_offset_ = builder.reserve(group.get(), "check", H5T_STD_U32LE, {spec.networks()});
+        profile_offset_ =
+            builder.reserve(group.get(), "response", H5T_IEEE_F64LE, {spec.networks(), profile_columns_});
+        checks_offset_ = builder.reserve(group.get(), "check", H5T_STD_U32LE, {spec.networks()});
     }
     builder.close();
-    file.seal(spec);
+    seal(spec);
 
     std::vector<TrialRow> rows;
     std::uint64_t written = 0;
     const auto flush = [&] {
-        file.write_rows(written, rows);
+        lease_.check(); // a successor may be laying it out, too; and it takes long
+        write_rows(written, rows);
         written += rows.size();
         rows.clear();
     };
@@ -263,38 +290,34 @@ SweepFile SweepFile::create(const fs::path& name, const Spec& spec, const Proven
         }
     flush();
     if (spec.profile) {
-        for (std::uint64_t i = 0; i < spec.networks(); ++i) file.write_profile(i, {});
+        for (std::uint64_t i = 0; i < spec.networks(); ++i) write_profile(i, {});
     }
-    file.sync();
-    temporary.rename_to(path);
-    sync_directory_of(path);
-    file.networks_left_.resize(spec.networks());
-    std::iota(file.networks_left_.begin(), file.networks_left_.end(), std::uint64_t{0});
-    return file;
+    sync();
+    lease_.check();
+    temporary.rename_to(path_);
+    sync_directory_of(path_);
+    networks_left_.resize(spec.networks());
+    std::iota(networks_left_.begin(), networks_left_.end(), std::uint64_t{0});
+    is_new_ = true;
 }
 
-SweepFile SweepFile::open(const fs::path& name, const Spec& spec) {
+void SweepFile::read(const Spec& spec) {
     const hdf5::QuietErrors quiet;
-    refuse_what_is_no_file(name);
-    const auto path = resolved(name);
-    SweepFile file(path, Lease::acquire(path));
-    remove_leftovers(path);
     {
-        SweepReader reader(path);
-        refuse_another_sweep(path, spec, reader.spec());
+        SweepReader reader(path_);
+        refuse_another_sweep(path_, spec, reader.spec());
         auto tally = reader.tally();
-        file.networks_left_ = std::move(tally.left);
-        file.damaged_ = tally.damaged_rows + tally.damaged_profiles;
-        file.trials_offset_ = reader.trials_offset();
-        file.profile_offset_ = reader.profile_offset();
-        file.checks_offset_ = reader.checks_offset();
-        file.profile_columns_ = spec.profile ? spec.depth.back() : 0;
+        networks_left_ = std::move(tally.left);
+        damaged_ = tally.damaged_rows + tally.damaged_profiles;
+        trials_offset_ = reader.trials_offset();
+        profile_offset_ = reader.profile_offset();
+        checks_offset_ = reader.checks_offset();
+        profile_columns_ = spec.profile ? spec.depth.back() : 0;
     }
-    file.descriptor_ = Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (!file.descriptor_) fail_errno(path, "write to it");
-    file.seal(spec);
-    if (!file.networks_left_.empty()) file.set_complete(false, nan);
-    return file;
+    descriptor_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+    if (!descriptor_) fail_errno(path_, "write to it");
+    seal(spec);
+    if (!networks_left_.empty()) set_complete(false, nan);
 }
 
 void SweepFile::seal(const Spec& spec) {

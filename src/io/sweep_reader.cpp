@@ -49,12 +49,18 @@ bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)
 
 struct SweepReader::Implementation {
     explicit Implementation(const fs::path& path) : path_(path) {
-        const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        // A pipe would wait for its other end.
+        const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
         if (!descriptor) fail_errno(path, "open it");
         if (fs::is_directory(path)) throw FileError(fmt::format("{}: is a directory", path.string()));
+        if (!fs::is_regular_file(path))
+            throw FileError(fmt::format("{}: is not a regular file", path.string()));
         const bool sealed = read_seal(descriptor.get(), path).has_value();
-        std::optional<CrashGuard> guard;
-        if (!sealed) guard.emplace(path);
+        std::optional<HangGuard> hang_guard;
+        if (!sealed) {
+            guard_.emplace(path);
+            hang_guard.emplace();
+        }
         // Outlives the call: closing it would clear the error of a failed open.
         const auto access = hdf5::unlocked_access();
         file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
@@ -140,6 +146,8 @@ struct SweepReader::Implementation {
         return copy;
     }
 
+    // First, for it guards HDF5's closing of the others, too.
+    std::optional<CrashGuard> guard_;
     fs::path path_;
     Handle file_;
     Handle trials_;
@@ -154,7 +162,10 @@ struct SweepReader::Implementation {
 
     std::uint64_t offset_of(const Handle& data) const {
         const haddr_t offset = H5Dget_offset(data.get());
-        if (offset == HADDR_UNDEF) damaged("its rows are not contiguous; it can be read, not resumed");
+        if (offset == HADDR_UNDEF)
+            throw FileError(fmt::format("{}: its rows are not contiguous, as another program wrote them: it "
+                                        "can be read, not continued",
+                                        path_.string()));
         return offset;
     }
 
@@ -197,6 +208,7 @@ private:
     void open_trials() {
         trials_ = Handle(H5Dopen2(file_.get(), "trials", H5P_DEFAULT), H5Dclose);
         if (!trials_) hdf5::fail(path_, "open its trials");
+        require_own(trials_);
         const Handle type(H5Dget_type(trials_.get()), H5Tclose);
         if (!type || H5Tequal(type.get(), type_.get()) <= 0)
             damaged("its trials have other fields than format 1");
@@ -209,6 +221,7 @@ private:
     void open_profile() {
         profile_ = Handle(H5Dopen2(file_.get(), "profile/response", H5P_DEFAULT), H5Dclose);
         if (!profile_) hdf5::fail(path_, "open its profile");
+        require_own(profile_);
         const Handle space(H5Dget_space(profile_.get()), H5Sclose);
         hsize_t shape[2] = {0, 0};
         if (H5Sget_simple_extent_ndims(space.get()) != 2
@@ -217,10 +230,22 @@ private:
             damaged("its profile has not the shape that its spec has");
         checks_ = Handle(H5Dopen2(file_.get(), "profile/check", H5P_DEFAULT), H5Dclose);
         if (!checks_) hdf5::fail(path_, "open its profile's checksums");
+        require_own(checks_);
         const Handle line(H5Dget_space(checks_.get()), H5Sclose);
         if (H5Sget_simple_extent_ndims(line.get()) != 1
             || H5Sget_simple_extent_npoints(line.get()) != static_cast<hssize_t>(spec_.networks()))
             damaged("its profile's checksums are not one for each network");
+    }
+
+    // An external link leads to another file's data.
+    void require_own(const Handle& data) const {
+        const auto name_of = [](hid_t object) {
+            std::string name(4096, '\0');
+            const auto size = H5Fget_name(object, name.data(), name.size());
+            name.resize(size > 0 ? std::min(static_cast<std::size_t>(size), name.size()) : 0);
+            return name;
+        };
+        if (name_of(data.get()) != name_of(file_.get())) damaged("its data are in another file");
     }
 
     std::vector<std::uint32_t> integers(const char* name, std::size_t count) const {

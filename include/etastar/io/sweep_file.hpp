@@ -60,6 +60,12 @@ public:
     // another sweep is writing.
     static SweepFile open(const std::filesystem::path& path, const sweep::Spec& spec);
 
+    // One or the other, whichever it takes once nobody else writes.
+    static SweepFile open_or_create(const std::filesystem::path& path, const sweep::Spec& spec,
+                                    const Provenance& provenance);
+
+    bool is_new() const { return is_new_; }
+
     // Networks that are not finished: pending, failed, torn or damaged rows. Ascending.
     const std::vector<std::uint64_t>& networks_left() const { return networks_left_; }
 
@@ -87,6 +93,9 @@ public:
 
 private:
     SweepFile(std::filesystem::path path, Lease lease) : path_(std::move(path)), lease_(std::move(lease)) {}
+    static SweepFile leased(const std::filesystem::path& name);
+    void lay_out(const sweep::Spec& spec, const Provenance& provenance);
+    void read(const sweep::Spec& spec);
     void set_complete(bool complete, double finished);
     void seal(const sweep::Spec& spec);
 
@@ -100,6 +109,7 @@ private:
     std::uint64_t structure_bytes_ = 0; // of HDF5's part
     std::uint64_t complete_offset_ = 0;
     std::uint64_t finished_offset_ = 0;
+    bool is_new_ = false;
     std::vector<std::uint64_t> networks_left_;
     std::uint64_t damaged_ = 0;
 };
