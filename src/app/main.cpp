@@ -4,7 +4,9 @@
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -89,6 +91,13 @@ namespace {
 // Seconds for MPI to end: with a rank that died unseen it would wait for ever.
 constexpr double longest_farewell = 10;
 
+// Where a standard stream is closed, the next file to be opened would get its number, and messages would be written
+// into a table.
+void open_standard_streams() {
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(number, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != number) std::_Exit(1);
+}
+
 int run_program(int argc, char** argv) {
     using namespace etastar;
     const app::Arguments words(argv + 1, argv + argc);
@@ -119,6 +128,7 @@ int run_program(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+    open_standard_streams();
     // A file size limit is then an error of write(2), which can be told.
     std::signal(SIGXFSZ, SIG_IGN);
     const int code = run_program(argc, argv);

@@ -14,10 +14,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <future>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
 namespace etastar::app {
 namespace {
@@ -25,7 +25,8 @@ namespace {
 using parallel::Clock;
 using namespace std::chrono_literals;
 
-// Rows are on the disk, not only in the kernel, at most this long after their network has finished.
+// Between the beginnings of two writes to the disk: rows are there, not only in the kernel, at most this long and as
+// long as one write takes after their network has finished.
 constexpr auto sync_interval = 15s;
 // Between looks whether the file is still ours.
 constexpr auto check_interval = 1s;
@@ -33,8 +34,9 @@ constexpr auto check_interval = 1s;
 // takes a second or two to leave.
 constexpr double longest_reserve = 2.5;
 constexpr double reserved_share = 0.25;
-// Of these, what is left when a sweep that is still busy is cut off.
-constexpr double share_after_cut = 0.125;
+// Of these, what a sweep that is still busy has before it is cut off, at most and as a share.
+constexpr double longest_overtime = 1.25;
+constexpr double overtime_share = 0.875;
 // Messages about failed networks before only their number is told.
 constexpr std::uint64_t most_failures_told = 5;
 
@@ -66,14 +68,21 @@ public:
         check_file();
         const auto now = Clock::now();
         if (!unsynced_ || now < next_sync_) return;
-        if (syncing_.valid()) {
-            if (syncing_.wait_for(0s) != std::future_status::ready) return;
-            syncing_.get();
-        }
+        if (syncing_.valid() && syncing_.wait_for(0s) != std::future_status::ready) return;
+        settle();
         // In a thread of its own: on some file systems it takes seconds, in which nobody would hand out work.
-        syncing_ = std::async(std::launch::async, [this] { file_.sync(); });
+        try {
+            syncing_ = std::async(std::launch::async, [this] { file_.sync(); });
+        } catch (const std::system_error&) { // no more threads
+            file_.sync();
+        }
         unsynced_ = false;
         next_sync_ = now + sync_interval;
+    }
+
+    // Waits for a write to the disk. The kernel tells of an error only once: what that found is for all later ones.
+    void settle() {
+        if (syncing_.valid()) syncing_.get();
     }
 
     std::uint64_t finished() const { return finished_; } // networks, failed ones included
@@ -134,20 +143,37 @@ parallel::EngineFactory engine_factory(const sweep::Spec& spec, std::size_t weig
 
 using Deadline = std::optional<Clock::time_point>;
 
-// What rank 0 tells the others before work starts; an empty text sends them home. Clocks of ranks differ, so the
-// deadline travels as the seconds left.
-std::string pack_start(const SweepOptions& options, const Deadline& deadline) {
-    nlohmann::json tree{{"spec", to_json(options.spec)}, {"weight_budget", options.weight_budget}};
-    if (deadline) tree["seconds_left"] = std::chrono::duration<double>(*deadline - Clock::now()).count();
-    return tree.dump();
+double seconds_until(Clock::time_point time) {
+    return std::chrono::duration<double>(time - Clock::now()).count();
+}
+
+Clock::time_point after(double seconds, Clock::time_point start) {
+    return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+// Ends the process if it has not ended soon after the deadline.
+void cut_off_after(Clock::time_point deadline, double overtime) {
+    parallel::exit_within(std::max(seconds_until(deadline) + overtime, 1e-3));
 }
 
 struct Prepared {
     SweepOptions options;
     io::SweepFile file;
     Deadline deadline;
-    bool resumed;
+    double overtime; // seconds after the deadline
 };
+
+// What rank 0 tells the others before work starts; an empty text sends them home. Clocks of ranks differ, so the
+// deadline travels as the seconds left.
+std::string pack_start(const Prepared& prepared) {
+    nlohmann::json tree{{"spec", to_json(prepared.options.spec)},
+                        {"weight_budget", prepared.options.weight_budget}};
+    if (prepared.deadline) {
+        tree["seconds_left"] = seconds_until(*prepared.deadline);
+        tree["overtime"] = prepared.overtime;
+    }
+    return tree.dump();
+}
 
 std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator,
                                 Clock::time_point start) {
@@ -157,20 +183,15 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     for (const auto width : spec.width)
         for (const auto depth : spec.depth) theory::cell_rates(spec, width, depth);
     Deadline deadline;
+    double overtime = 0;
     if (const auto limit = options->time_limit) {
         const double reserve = std::min(longest_reserve, reserved_share * *limit);
-        deadline =
-            start
-            + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(*limit - reserve));
+        overtime = std::min(longest_overtime, overtime_share * reserve);
+        deadline = after(*limit - reserve, start);
         // Also while a large file is laid out or read.
-        parallel::exit_within(*limit - share_after_cut * reserve);
+        cut_off_after(*deadline, overtime);
     }
 
-    // A link that points nowhere counts as a file.
-    if (options->resume && std::filesystem::exists(std::filesystem::symlink_status(options->output))) {
-        auto file = io::SweepFile::open(options->output, spec);
-        return Prepared{std::move(*options), std::move(file), deadline, true};
-    }
     io::Provenance provenance;
     provenance.version = version();
     provenance.git_revision = git_revision();
@@ -183,8 +204,10 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
         provenance.shard = options->shard;
         provenance.shard_of = to_json(*options->shard_of);
     }
-    auto file = io::SweepFile::create(options->output, spec, provenance, options->overwrite);
-    return Prepared{std::move(*options), std::move(file), deadline, false};
+    auto file = options->resume
+                    ? io::SweepFile::open_or_create(options->output, spec, provenance)
+                    : io::SweepFile::create(options->output, spec, provenance, options->overwrite);
+    return Prepared{std::move(*options), std::move(file), deadline, overtime};
 }
 
 std::string counted(std::uint64_t count, const char* thing) {
@@ -207,6 +230,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     const auto outcome =
         run_networks(communicator, spec, std::move(units),
                      engine_factory(spec, prepared.options.weight_budget), *recorder, prepared.deadline);
+    recorder->settle();
     const auto finished = recorder->finished();
     const auto failed = recorder->failed();
     const auto nonfinite = recorder->nonfinite();
@@ -224,7 +248,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
         file.mark_complete();
         summary = fmt::format("{}: {}, {} in {}", name, counted(spec.networks(), "network"),
                               counted(spec.rows(), "row"), show_duration(seconds));
-        if (prepared.resumed) summary += fmt::format("; {} networks were finished before", before);
+        if (!file.is_new()) summary += fmt::format("; {} networks were finished before", before);
     }
     if (nonfinite > 0)
         summary += fmt::format("; {} left the range of floating point", counted(nonfinite, "row"));
@@ -240,10 +264,11 @@ void serve(const std::string& start, parallel::Communicator& communicator) {
     const auto tree = nlohmann::json::parse(start);
     const auto spec = sweep::from_json(tree.at("spec").get<std::string>());
     Deadline deadline;
-    if (tree.contains("seconds_left"))
-        deadline = Clock::now()
-                   + std::chrono::duration_cast<Clock::duration>(
-                       std::chrono::duration<double>(tree.at("seconds_left").get<double>()));
+    if (tree.contains("seconds_left")) {
+        deadline = after(tree.at("seconds_left").get<double>(), Clock::now());
+        // Rank 0 may be in no state to say anything.
+        cut_off_after(*deadline, tree.at("overtime").get<double>());
+    }
     serve_networks(communicator, spec, engine_factory(spec, tree.at("weight_budget").get<std::size_t>()),
                    deadline);
 }
@@ -262,7 +287,7 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
             communicator.broadcast("");
             throw;
         }
-        if (prepared) start = pack_start(prepared->options, prepared->deadline);
+        if (prepared) start = pack_start(*prepared);
     }
     start = communicator.broadcast(start);
     if (start.empty()) return ExitCode::done;

@@ -71,6 +71,6 @@ void exit_within(double seconds) {
 
 double grace(Urgency urgency) { return urgency == Urgency::at_once ? 0.15 : 2.0; }
 
-double patience(Urgency urgency) { return urgency == Urgency::at_once ? 0.85 : 4.0; }
+double patience(Urgency urgency) { return urgency == Urgency::at_once ? 0.85 : 3.0; }
 
 } // namespace etastar::parallel

@@ -177,6 +177,22 @@ class Disk(Case):
         self.assertEqual(result.stdout, "0\n", result.stderr)
         self.assertTrue(raw_rows(self.dir / "new.h5") == raw_rows(alone))
 
+    def test_a_write_that_fails_behind_the_sweep(self):
+        # The kernel tells of it once, in the thread that synchronises every 15 seconds; the sweep must not end well.
+        source = self.dir / "fail.c"
+        source.write_text("#include <errno.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n"
+                          "int fsync(int file) { if (getpid() != syscall(SYS_gettid)) { errno = EIO; return -1; }"
+                          " return syscall(SYS_fsync, file); }\n")
+        if subprocess.run(["cc", "-shared", "-fPIC", "-o", "fail.so", source], cwd=self.dir).returncode != 0:
+            self.skipTest("no C compiler")
+        sweep = self.start("sweep", *CHAIN, "--output", "new.h5", env={"LD_PRELOAD": os.fspath(self.dir / "fail.so")})
+        wait_for(lambda: finished(self.dir / "new.h5"), "a network")
+        sweep.signal(signal.SIGSTOP, 0)
+        time.sleep(15)
+        sweep.signal(signal.SIGCONT, 0)
+        self.assert_refused(sweep.result(), 3, ["new.h5", "Input/output error"])
+        self.assertEqual(attributes(self.dir / "new.h5")["complete"], 0)
+
     def test_limited_file_size(self):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
@@ -344,6 +360,43 @@ class Fuzz(Case):
         codes = together(self.check, [(number, whole, regions) for number in range(60)])
         self.assertEqual(set(codes), {0, 3})
 
+    def test_without_a_seal(self):
+        # Only HDF5 reads the structure, and may crash: that, too, is a damaged file.
+        path = self.copy(self.whole)
+        with h5py.File(path, "r+") as file:
+            file.attrs["note"] = "mine"
+        data = path.read_bytes()
+        codes = together(self.check_codes, [(number, data) for number in range(200, 240)])
+        self.assertEqual({code for each in codes for code in each}, {0, 3})
+
+    def check_codes(self, number, whole):
+        folder = self.dir / str(number)
+        folder.mkdir()
+        data, what = self.damaged(random.Random(number), whole, range(3000))
+        (folder / "sweep.h5").write_bytes(data)
+        codes = []
+        for words in (["status", "sweep.h5"], ["fit", "sweep.h5", "--resamples", "100", "--json", "-"],
+                      ["sweep", *self.GRID, "--output", "sweep.h5", "--resume"]):
+            result = run([BINARY, *words], folder, timeout=60)
+            self.assertIn(result.returncode, (0, 3, 4), f"mutant {number}: {what}: {words}: {result.stderr}")
+            if result.returncode == 3:
+                self.assert_one_line(result, ["sweep.h5"], f"mutant {number}: {what}: {words}")
+            codes.append(result.returncode)
+        shutil.rmtree(folder)
+        return codes
+
+    def test_rows_in_another_file(self):
+        for name in ("trials", "profile/response"):
+            with self.subTest(name=name):
+                path, other = self.copy(self.whole), self.copy(self.whole, "other.h5")
+                with h5py.File(path, "r+") as file:
+                    del file[name]
+                    file[name] = h5py.ExternalLink("other.h5", name)
+                before = path.read_bytes(), other.read_bytes()
+                self.refuse(3, "status", path.name, says=[path.name, "another file"])
+                self.refuse(3, "sweep", *self.GRID, "--output", path.name, "--resume", says=[path.name, "another file"])
+                self.assertEqual((path.read_bytes(), other.read_bytes()), before)
+
     def test_opened_by_another_program(self):
         # Without its seal the structure is unchecked, but rows and profile are as safe as ever.
         path = self.copy(self.whole)
@@ -453,8 +506,38 @@ class Writers(Case):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assert_whole(self.dead)
 
+    def test_started_together(self):
+        # Each waits for the one before, and finds its file.
+        sweeps = [self.start("sweep", "--width", "64,8192", "--depth", "3,16", "--seeds", "30", "--eta", "0.1,1",
+                             "--output", "new.h5", "--resume") for _ in range(5)]
+        for sweep in sweeps:
+            result = sweep.result()
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(self.names(), ["new.h5"])
+
+    def test_what_is_no_lock(self):
+        grid = ["sweep", "--width", "8", "--depth", "1", "--seeds", "50", "--eta", "1"]
+        table = self.sweep(*grid[1:], name="new.h5.lock")
+        before = table.read_bytes()
+        self.refuse(3, *grid, "--output", "new.h5", says=["new.h5", "new.h5.lock"])
+        self.assertEqual(table.read_bytes(), before)
+        table.unlink()
+        (self.dir / "notes").write_text("precious")
+        (self.dir / "new.h5.lock").symlink_to("notes")
+        self.refuse(3, *grid, "--output", "new.h5", says=["new.h5", "new.h5.lock"])
+        self.assertEqual((self.dir / "notes").read_text(), "precious")
+        (self.dir / "new.h5.lock").unlink()
+        os.mkfifo(self.dir / "new.h5.lock")
+        self.refuse(3, *grid, "--output", "new.h5", says=["new.h5", "new.h5.lock"])
+        self.refuse(3, "status", "new.h5.lock", says=["new.h5.lock"])
+        self.assertEqual(self.names(), ["new.h5.lock", "notes"])
+
+    def test_a_job_with_a_strange_name(self):
+        self.sweep("--width", "8", "--depth", "1", "--seeds", "5", "--eta", "1",
+                   env={**environment(), "SLURM_JOB_ID": os.fsdecode(b"\xff")})
+
     def test_a_lock_that_says_nothing(self):
-        for text in ("", "garbage", "{}", "[1]", '{"host": 1}', "\0" * 5000):
+        for text in ("", "garbage", "{}", "[1]", '{"host": 1}', "\0" * 4000):
             with self.subTest(text=text[:20]):
                 path = self.copy(self.whole)
                 (self.dir / "copy.h5.lock").write_text(text)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from support import (BINARY, Case, DONE, MEASURED, NONFINITE, ROW_BYTES, TINY, attributes, environment, exact_responses,
-                     raw_rows, trials)
+                     raw_rows, run, trials)
 
 GRID = ["--width", "8,12", "--depth", "1,2,4", "--seeds", "3", "--first-seed", "5", "--eta", "1e-9,10,0.1"]
 U32, U64, F64 = h5py.h5t.STD_U32LE, h5py.h5t.STD_U64LE, h5py.h5t.IEEE_F64LE
@@ -325,6 +325,21 @@ class Output(Case):
         result = subprocess.run(["unshare", "--mount", "sh", "-c", script, BINARY, "sweep", *words],
                                 cwd=self.dir, env=environment(), capture_output=True, text=True, timeout=60)
         return result, result.stdout.splitlines()
+
+
+class Streams(Case):
+    """Standard streams that are closed, as some ways to detach leave them."""
+
+    def test_closed(self):
+        whole = self.sweep(*TINY)
+        for number, closed in enumerate(("<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-")):
+            with self.subTest(closed=closed):
+                name = f"{number}.h5"
+                words = " ".join(["sweep", *TINY, "--output", name])
+                self.assertEqual(run(["sh", "-c", f'exec "$0" {words} {closed}', BINARY], self.dir).returncode, 0)
+                self.assertTrue(raw_rows(self.dir / name) == raw_rows(whole))
+                self.assertEqual(self.etastar("status", name).returncode, 0)
+        self.assertFalse([name for name in self.names() if name.endswith(".lock")])
 
 
 if __name__ == "__main__":

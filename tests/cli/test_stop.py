@@ -87,6 +87,19 @@ class Stop(Case):
             self.assertTrue(self.assert_stopped(result, "stopped at the time limit; 0 of 3 networks finished"), result.stderr)
         self.assertLess(time.monotonic() - start, 30)
 
+    def test_time_limit_without_rank_0(self):
+        # Suspended it can say nothing; the others leave, and the launcher ends it.
+        sweep = self.start("sweep", *["60000" if word == "600" else word for word in CHAIN], "--output", "new.h5",
+                           "--time-limit", "3s", ranks=3)
+        wait_for((self.dir / "new.h5").exists, "the file")
+        sweep.signal(signal.SIGSTOP, 0)
+        self.assertNotEqual(sweep.result(60).returncode, 0)
+        self.assertEqual(self.etastar("status", "new.h5").returncode, 4)
+
+    def test_longest_time_limit(self):
+        for limit in ("200000d", "999999999d999999999s"):
+            self.sweep(*TINY, "--time-limit", limit, name=f"{limit}.h5")
+
     def test_time_limits_that_are_none(self):
         for limit in ("0s", "-1s", "1", "soon", "5m3", "m", "1e3s", ""):
             with self.subTest(limit=limit):
