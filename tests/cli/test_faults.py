@@ -477,6 +477,20 @@ class Writers(Case):
         array = {"SLURM_JOB_ID": "8", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
         together(taken_over, [(1, 0, {"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "0"}), (2, 2, array)])
 
+    def test_taken_over_while_the_file_is_created(self):
+        words = ["sweep", "--width", "8", "--depth", "1", "--seeds", "300000", "--eta", "1", "--output", "new.h5", "--resume"]
+        first = self.start(*words, env={"SLURM_JOB_ID": "7"})
+        wait_for(lambda: any(".creating-" in name for name in self.names()), "the beginning of the file")
+        first.signal(signal.SIGSTOP, 0)
+        second = self.start(*words, env={"SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "1"})
+        lock = self.dir / "new.h5.lock"
+        wait_for(lambda: json.loads(read_text(lock) or "{}").get("attempt") == 1, "the take-over")
+        first.signal(signal.SIGCONT, 0)
+        self.assert_refused(first.result(), 3, ["new.h5", "attempt 2"])
+        result = second.result()
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(self.names(), ["new.h5"])
+
     def test_writers_on_other_nodes(self):
         # Their locks may not be seen here, but that they touch them is.
         def resume(path, **env):
@@ -507,12 +521,14 @@ class Writers(Case):
         self.assert_whole(self.dead)
 
     def test_started_together(self):
-        # Each waits for the one before, and finds its file.
+        # Each waits for the one before, and finds its file; three seconds at most.
         sweeps = [self.start("sweep", "--width", "64,8192", "--depth", "3,16", "--seeds", "30", "--eta", "0.1,1",
                              "--output", "new.h5", "--resume") for _ in range(5)]
-        for sweep in sweeps:
-            result = sweep.result()
-            self.assertEqual((result.returncode, result.stderr), (0, ""))
+        results = [sweep.result() for sweep in sweeps]
+        for result in results:
+            if result.returncode != 0:
+                self.assert_refused(result, 3, ["another sweep"])
+        self.assertIn(0, [result.returncode for result in results])
         self.assertEqual(self.names(), ["new.h5"])
 
     def test_what_is_no_lock(self):
