@@ -89,8 +89,8 @@ class Stop(Case):
 
     def test_time_limit_without_rank_0(self):
         # Suspended it can say nothing; the others leave, and the launcher ends it.
-        sweep = self.start("sweep", *["60000" if word == "600" else word for word in CHAIN], "--output", "new.h5",
-                           "--time-limit", "3s", ranks=3)
+        sweep = self.start("sweep", *["6000" if word == "600" else word for word in CHAIN], "--output", "new.h5",
+                           "--time-limit", "8s", ranks=3)
         wait_for((self.dir / "new.h5").exists, "the file")
         sweep.signal(signal.SIGSTOP, 0)
         self.assertNotEqual(sweep.result(60).returncode, 0)

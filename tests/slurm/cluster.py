@@ -12,8 +12,8 @@ from pathlib import Path
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel", "squeue", "sinfo"]
 
 # Jobs of the partition low are requeued as soon as main wants their nodes; those of polite are asked to go (TERM to their
-# steps) half a minute earlier. Slurm counts in whole seconds, the accounting
-# of lost nodes included: everything is as short as it allows.
+# steps) a minute earlier. Slurm counts in whole seconds, the accounting of lost nodes included: everything else is as short
+# as it allows.
 CONFIGURATION = """
 ClusterName=etastar
 SlurmctldHost={host}(127.0.0.1)
@@ -50,7 +50,7 @@ NodeName=n[1-{nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{ports[1]}-{p
 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
 PartitionName=low Nodes=ALL MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE
-PartitionName=polite Nodes=ALL MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE GraceTime=30
+PartitionName=polite Nodes=ALL MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE GraceTime=60
 """
 
 
