@@ -45,9 +45,7 @@ bool refuse_unfinished(Shard& shard) {
     throw FileError(
         fmt::format("{}: {} of {} networks are not finished{}; `etastar sweep --resume` continues it",
                     shard.path.string(), count.pending, shard.spec().networks(),
-                    count.damaged_rows + count.damaged_profiles > 0
-                        ? fmt::format(" ({} damaged rows)", count.damaged_rows + count.damaged_profiles)
-                        : ""));
+                    count.damaged > 0 ? fmt::format(" ({} damaged rows)", count.damaged) : ""));
 }
 
 void refuse_strangers(const std::vector<Shard>& shards) {

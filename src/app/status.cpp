@@ -20,7 +20,7 @@ ExitCode status_command(const Arguments& arguments) {
     line("finished", count.finished);
     line("failed", count.failed);
     line("pending", count.pending);
-    line("damaged rows", count.damaged_rows + count.damaged_profiles);
+    line("damaged rows", count.damaged);
     line("complete", reader.complete() ? "yes" : "no");
     line("written by", holder ? holder->describe() : "nobody now");
     write_document("-", out);

@@ -3,29 +3,24 @@
 #include "etastar/error.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <iterator>
 #include <string>
-#include <vector>
 
 namespace etastar::io {
 namespace {
 
 constexpr time_t longest = 20;
-constexpr std::size_t stack_size = 1 << 16;
 constexpr int guarded[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGPROF};
 
 std::string message; // prepared, for a handler may not allocate
+char stack[1 << 16]; // the crash may be for want of one
 int guards = 0;
-std::vector<struct sigaction> replaced; // actions before the first guard
+struct sigaction replaced[std::size(guarded)]; // actions before the first guard
 stack_t replaced_stack = {};
-
-// The crash may be for want of a stack.
-std::vector<char>& stack() {
-    static std::vector<char> memory(stack_size);
-    return memory;
-}
 
 extern "C" void report_damage(int) {
     [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, message.data(), message.size());
@@ -45,24 +40,21 @@ CrashGuard::CrashGuard(const std::filesystem::path& path) {
         fmt::format("etastar: {}: is damaged: its structure is not one that HDF5 can read\n", path.string());
     if (++guards > 1) return;
     stack_t ours = {};
-    ours.ss_sp = stack().data();
-    ours.ss_size = stack().size();
+    ours.ss_sp = stack;
+    ours.ss_size = sizeof(stack);
     sigaltstack(&ours, &replaced_stack);
-    replaced.clear();
-    for (const int signal : guarded) {
+    for (std::size_t i = 0; i < std::size(guarded); ++i) {
         struct sigaction action = {};
         action.sa_handler = report_damage;
         action.sa_flags = SA_ONSTACK;
         sigemptyset(&action.sa_mask);
-        struct sigaction before = {};
-        sigaction(signal, &action, &before);
-        replaced.push_back(before);
+        sigaction(guarded[i], &action, &replaced[i]);
     }
 }
 
 CrashGuard::~CrashGuard() {
     if (--guards > 0) return;
-    for (std::size_t i = 0; i < replaced.size(); ++i) sigaction(guarded[i], &replaced[i], nullptr);
+    for (std::size_t i = 0; i < std::size(guarded); ++i) sigaction(guarded[i], &replaced[i], nullptr);
     if ((replaced_stack.ss_flags & SS_DISABLE) != 0) replaced_stack = {nullptr, SS_DISABLE, 0};
     sigaltstack(&replaced_stack, nullptr);
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <signal.h>
-
 #include <filesystem>
 
 namespace etastar::io {

@@ -67,6 +67,11 @@ std::optional<Writer> from_text(const std::optional<std::string>& text) {
     }
 }
 
+// At whatever stands there: a pipe would wait for its other end.
+Descriptor open_to_look(const fs::path& path) {
+    return Descriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+}
+
 // None if it cannot be read.
 std::optional<std::string> contents(int descriptor) {
     std::string text(most_bytes, '\0');
@@ -105,7 +110,7 @@ bool is_at(int descriptor, const fs::path& path) {
 
 // Modification time as a network file system shows it to one who opens the file anew.
 std::optional<timespec> touched(const fs::path& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto file = open_to_look(path);
     struct stat status = {};
     if (!file || ::fstat(file.get(), &status) != 0) return std::nullopt;
     return status.st_mtim;
@@ -217,14 +222,14 @@ Lease Lease::acquire(const fs::path& file, const Writer& writer) {
 Lease::~Lease() {
     if (!lock_) return;
     const auto path = lock_of(file_);
-    const Descriptor named(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const auto named = open_to_look(path);
     if (named && contents(named.get()) == text_) ::unlink(path.c_str());
 }
 
 void Lease::check() {
     ::futimens(lock_.get(), nullptr);
     const auto path = lock_of(file_);
-    const Descriptor named(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const auto named = open_to_look(path);
     if (!named) {
         if (errno == ENOENT || errno == ENOTDIR || errno == ESTALE)
             throw FileError(fmt::format("{}: its lock, {}, was removed while the sweep ran", file_.string(),
@@ -239,7 +244,7 @@ void Lease::check() {
 }
 
 std::optional<Writer> Lease::holder(const fs::path& file) {
-    const Descriptor lock(::open(lock_of(file).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const auto lock = open_to_look(lock_of(file));
     if (!lock) return std::nullopt;
     const auto holder = from_text(contents(lock.get()));
     // Shared: looking must not keep a writer out, and a writer starting now tries again.

@@ -308,7 +308,7 @@ void SweepFile::read(const Spec& spec) {
         refuse_another_sweep(path_, spec, reader.spec());
         auto tally = reader.tally();
         networks_left_ = std::move(tally.left);
-        damaged_ = tally.damaged_rows + tally.damaged_profiles;
+        damaged_ = tally.damaged;
         trials_offset_ = reader.trials_offset();
         profile_offset_ = reader.profile_offset();
         checks_offset_ = reader.checks_offset();

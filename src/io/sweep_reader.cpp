@@ -308,12 +308,12 @@ Tally SweepReader::tally() {
         }
         if (!pending && !failed && spec().profile && !reader.profile_matches(network, rows.front())) {
             pending = true;
-            ++result.damaged_profiles;
+            ++result.damaged;
         }
         ++(pending ? result.pending : failed ? result.failed : result.finished);
         if (pending || failed || !current) result.left.push_back(network);
     });
-    result.damaged_rows = reader.damaged_ - damaged_before;
+    result.damaged += reader.damaged_ - damaged_before;
     return result;
 }
 

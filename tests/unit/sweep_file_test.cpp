@@ -111,7 +111,7 @@ TEST_CASE("finished networks go where they belong, neighbours or not") {
         io::SweepReader reader(path);
         const auto tally = reader.tally();
         CHECK(tally.finished == list.size());
-        CHECK(tally.damaged_rows + tally.damaged_profiles == 0);
+        CHECK(tally.damaged == 0);
         for (const auto network : list) {
             CHECK(std::find(tally.left.begin(), tally.left.end(), network) == tally.left.end());
             CHECK(reader.read_profile(network).front() == static_cast<double>(network));
@@ -134,7 +134,7 @@ TEST_CASE("rates that another version rounded otherwise count as finished, and a
     }
     const auto tally = io::SweepReader(path).tally();
     CHECK(tally.finished == spec.networks());
-    CHECK(tally.pending + tally.damaged_rows == 0);
+    CHECK(tally.pending + tally.damaged == 0);
     CHECK(tally.left == std::vector<std::uint64_t>{5});
     CHECK(io::SweepFile::open(path, spec).networks_left() == tally.left);
 }

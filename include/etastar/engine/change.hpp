@@ -48,8 +48,9 @@ public:
     // With z in this unit. At most 1e38: finite in single precision, so that a neuron at exactly 0 gives 0 and not
     // NaN, yet far beyond any d.
     double kink(std::size_t k, double unit) const {
+        constexpr double largest = 1e38;
         const auto& c = columns_[k];
-        return c.feedback == 0 ? 1e38 : std::min(unit / c.scale, 1e38);
+        return c.feedback == 0 ? largest : std::min(unit / c.scale, largest);
     }
 
     // Sums over neurons, in double; the engine adds mantissa products.

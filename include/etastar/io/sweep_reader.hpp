@@ -21,8 +21,7 @@ struct Tally {
     std::uint64_t finished = 0; // networks
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
-    std::uint64_t damaged_rows = 0;     // of /trials
-    std::uint64_t damaged_profiles = 0; // networks that are pending here for their profile alone
+    std::uint64_t damaged = 0; // rows of /trials, and profiles for which alone a network is pending
 
     // Networks that a resumed sweep runs, ascending: those not finished, and those whose rates differ in the last
     // digits because another version's theory set the unit of eta.

@@ -12,8 +12,8 @@ enum class Urgency : int {
 };
 
 // From here on SIGUSR1, SIGTERM and SIGINT ask the sweep to stop instead of killing it; a process that has not
-// ended when its seconds are over leaves, wherever it is. SIGPIPE is ignored: that nobody
-// reads the progress any more is no reason to stop.
+// ended when its seconds are over leaves, wherever it is. SIGPIPE is ignored: that nobody reads the progress any
+// more is no reason to stop.
 void watch_signals();
 
 // The most urgent request so far.
