@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace etastar {
 
@@ -25,7 +27,18 @@ struct FileError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// "etastar: MESSAGE" as one line on standard error, in one write: lines of several processes do not mix.
-void print_error(const std::string& message);
+// The text on one line of printable UTF-8: newlines become spaces, bytes that are not UTF-8 "\x1b", control characters and
+// what is invisible or changes the direction of writing "\x00" and "\u{feff}". Where that exceeds `longest` bytes, the
+// middle gives way to "… (N bytes) …", which itself is not counted.
+std::string shown(std::string_view text, std::size_t longest);
+
+// A value as a message quotes it: what follows it must not be lost.
+std::string in_quotes(std::string_view value);
+
+// "etastar: MESSAGE\n", of about a thousand bytes at most.
+std::string error_line(std::string_view message);
+
+// The message's error_line on standard error, in one write: lines of several processes do not mix.
+void print_error(std::string_view message);
 
 } // namespace etastar

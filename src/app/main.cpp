@@ -49,7 +49,7 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
     if (command == "status") return status_command(arguments);
     if (command == "theory") return theory_command(arguments);
     if (is_one_of(command, {"--version", "version", "--help", "-h", "help"}) && !arguments.empty())
-        throw UsageError(fmt::format("unexpected argument '{}'; see --help", arguments.front()));
+        throw UsageError(fmt::format("unexpected argument {}; see --help", in_quotes(arguments.front())));
     if (is_one_of(command, {"--version", "version"})) {
         write_document("-", fmt::format("etastar {} ({})\n", version(), git_revision()));
         return ExitCode::done;
@@ -60,8 +60,8 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
     }
     if (command.empty())
         throw UsageError("no command given: plan, sweep, status, merge, fit or theory; see --help");
-    throw UsageError(
-        fmt::format("'{}' is not a command: plan, sweep, status, merge, fit or theory; see --help", command));
+    throw UsageError(fmt::format("{} is not a command: plan, sweep, status, merge, fit or theory; see --help",
+                                 in_quotes(command)));
 }
 
 ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <map>
 #include <regex>
 #include <sstream>
 
@@ -27,6 +29,53 @@ auto text(std::string* out) { return po::value<std::string>(out); }
 
 auto text(std::string* out, const std::string& standard) {
     return po::value<std::string>(out)->default_value(standard);
+}
+
+// The system would take a NUL for the end of the name.
+void refuse_no_name(const std::string& option, const std::string& name) {
+    if (name.empty()) throw UsageError(option + ": the file name is empty");
+    if (name.find('\0') != std::string::npos)
+        throw UsageError(fmt::format("{}: {} is no file name: it has a NUL byte", option, in_quotes(name)));
+}
+
+// An option that names a file; stays as it is where the option is not given.
+auto file_name(const std::string& option, std::string* out) {
+    return text(out)->notifier([option](const std::string& name) { refuse_no_name(option, name); });
+}
+
+// What a configuration file may have: beyond any that is meant, and no device has an end.
+constexpr std::size_t most_config_bytes = std::size_t{64} << 20;
+
+std::string read_config_text(const std::string& name) {
+    std::ifstream file(name, std::ios::binary);
+    if (!file) throw UsageError(fmt::format("config: cannot open '{}'", name));
+    std::string text;
+    std::vector<char> buffer(1 << 16);
+    while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || file.gcount() > 0) {
+        text.append(buffer.data(), static_cast<std::size_t>(file.gcount()));
+        if (text.size() > most_config_bytes)
+            throw UsageError(
+                fmt::format("config: '{}' has more than {} MiB", name, most_config_bytes / mebibyte));
+    }
+    if (file.bad()) throw UsageError(fmt::format("config: cannot read '{}'", name));
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.starts_with(byte_order_mark)) text.erase(0, byte_order_mark.size());
+    return text;
+}
+
+// Line of each option in a file of `name = value` lines that has been parsed, from 1.
+std::map<std::string, std::size_t, std::less<>> lines_of_options(const std::string& config) {
+    std::map<std::string, std::size_t, std::less<>> lines;
+    std::istringstream stream(config);
+    std::string line;
+    for (std::size_t number = 1; std::getline(stream, line); ++number) {
+        const auto begin = line.find_first_not_of(" \t");
+        const auto equal = line.find('=');
+        if (begin == std::string::npos || line[begin] == '#' || equal == std::string::npos || equal <= begin)
+            continue;
+        lines[line.substr(begin, line.find_last_not_of(" \t", equal - 1) + 1 - begin)] = number;
+    }
+    return lines;
 }
 
 // Command-line and configuration syntax of one command.
@@ -73,17 +122,33 @@ public:
                 return false;
             }
             if (map.count("config") > 0) read_config(map["config"].as<std::string>(), configurable, map);
-            po::notify(map);
+            explain_origin([&] { po::notify(map); });
         } catch (const po::error& error) {
             throw UsageError(std::string(error.what()) + "; see --help");
         }
         std::vector<std::string> operands;
         if (map.count(operand) > 0) operands = map[operand].as<std::vector<std::string>>();
+        for (const auto& each : operands)
+            if (most_files_ > 0) refuse_no_name("FILE", each);
         if (most_files_ > 0 && operands.empty()) throw UsageError("FILE is missing; see --help");
         if (operands.size() > most_files_)
-            throw UsageError(fmt::format("unexpected argument '{}'; see --help", operands[most_files_]));
+            throw UsageError(
+                fmt::format("unexpected argument {}; see --help", in_quotes(operands[most_files_])));
         if (files != nullptr) *files = std::move(operands);
         return true;
+    }
+
+    // Runs a check of values. What it says of an option that the configuration file has set begins with where that is.
+    template <class Check>
+    void explain_origin(Check check) const {
+        try {
+            check();
+        } catch (const UsageError& error) {
+            const std::string_view message = error.what();
+            const auto line = config_lines_.find(message.substr(0, message.find(':')));
+            if (line == config_lines_.end()) throw;
+            throw UsageError(fmt::format("config: {}:{}: {}", config_, line->second, message));
+        }
     }
 
 private:
@@ -93,20 +158,28 @@ private:
         return out.str();
     }
 
-    static void read_config(const std::string& name, const po::options_description& options,
-                            po::variables_map& map) {
-        std::ifstream file(name);
-        if (!file) throw UsageError(fmt::format("config: cannot open '{}'", name));
+    void read_config(const std::string& name, const po::options_description& options,
+                     po::variables_map& map) {
+        refuse_no_name("config", name);
+        const auto config = read_config_text(name);
         try {
-            po::store(po::parse_config_file(file, options), map);
+            std::istringstream stream(config);
+            const auto parsed = po::parse_config_file(stream, options);
+            config_ = name;
+            config_lines_ = lines_of_options(config);
+            for (const auto& [option, value] : map)
+                if (!value.defaulted()) config_lines_.erase(option);
+            po::store(parsed, map);
         } catch (const po::error& error) {
             throw UsageError(fmt::format("config: {}: {}", name, error.what()));
         }
-        if (file.bad()) throw UsageError(fmt::format("config: cannot read '{}'", name));
     }
 
     std::string usage_;
     po::options_description visible_;
+    std::string config_;
+    std::map<std::string, std::size_t, std::less<>>
+        config_lines_; // of options that the command line leaves to it
     bool config_accepted_ = false;
     std::size_t most_files_ = 0;
 };
@@ -117,13 +190,14 @@ constexpr const char* list_help =
 
 std::uint32_t parse_dimension(const char* option, const std::string& value) {
     const auto list = sweep::parse_integer_list(option, value);
-    if (list.size() != 1) throw UsageError(fmt::format("{}: '{}' is not one integer", option, value));
+    if (list.size() != 1)
+        throw UsageError(fmt::format("{}: {} is not one integer", option, in_quotes(value)));
     return list.front();
 }
 
 double parse_threshold(const std::string& value) {
     const auto list = sweep::parse_real_list("threshold", value);
-    if (list.size() != 1) throw UsageError(fmt::format("threshold: '{}' is not one number", value));
+    if (list.size() != 1) throw UsageError(fmt::format("threshold: {} is not one number", in_quotes(value)));
     return list.front();
 }
 
@@ -137,7 +211,8 @@ double parse_duration(const std::string& value) {
         for (std::size_t i = 0; i < std::size(units); ++i)
             if (match[i + 1].matched) seconds += units[i] * std::stod(match[i + 1].str());
     if (!(seconds > 0))
-        throw UsageError(fmt::format("time-limit: '{}' is not a duration such as 90s, 45m or 3h50m", value));
+        throw UsageError(
+            fmt::format("time-limit: {} is not a duration such as 90s, 45m or 3h50m", in_quotes(value)));
     // Thirty years: clocks count nanoseconds in 63 bits.
     return std::min(seconds, 1e9);
 }
@@ -147,7 +222,7 @@ void take_shard(SweepOptions& options, const std::string& value) {
     static const std::regex pattern("(\\d{1,18})/(\\d{1,18})");
     std::smatch match;
     if (!std::regex_match(value, match, pattern))
-        throw UsageError(fmt::format("shard: '{}' is not I/N, such as 3/16", value));
+        throw UsageError(fmt::format("shard: {} is not I/N, such as 3/16", in_quotes(value)));
     const auto index = std::stoull(match[1].str());
     const auto count = std::stoull(match[2].str());
     if (index == 0 || index > count)
@@ -212,7 +287,7 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again")(
         "shard", text(&shard),
         "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them")(
-        "output", text(&output, "etastar.h5"),
+        "output", file_name("output", &output)->default_value("etastar.h5"),
         "result file")("resume", po::bool_switch(&options.resume),
                        "run what is left of an existing result file; one that does not exist is created")(
         "overwrite", po::bool_switch(&options.overwrite), "replace an existing result file")(
@@ -221,31 +296,32 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     parser.accept_config();
     if (!parser.parse(arguments)) return std::nullopt;
 
-    auto& spec = options.spec;
-    spec.width = sweep::parse_integer_list("width", width);
-    spec.depth = sweep::parse_integer_list("depth", depth);
-    spec.eta = sweep::parse_real_list("eta", eta);
-    spec.eta_unit = sweep::parse_name<sweep::EtaUnit>(eta_unit);
-    spec.seeds = sweep::parse_count("seeds", seeds);
-    spec.first_seed = sweep::parse_count("first-seed", first_seed, true);
-    spec.engine = sweep::parse_name<sweep::EngineKind>(engine);
-    spec.input_dim = parse_dimension("input-dim", input_dim);
-    spec.precision = sweep::parse_name<sweep::Precision>(precision);
-    spec.train = sweep::parse_name<network::Train>(train);
-    spec.rates = sweep::parse_name<network::Rates>(rates);
-    const auto budget_mib = sweep::parse_count("weight-budget", budget, true);
-    if (budget_mib > (std::uint64_t{1} << 40))
-        throw UsageError(
-            fmt::format("weight-budget: {} MiB is more than there is; at most 1099511627776", budget_mib));
-    options.weight_budget = budget_mib * mebibyte;
-    options.output = output;
-    if (output.empty()) throw UsageError("output: the file name is empty");
-    if (options.resume && options.overwrite)
-        throw UsageError("resume: contradicts --overwrite: a file is either continued or replaced");
-    if (!time_limit.empty()) options.time_limit = parse_duration(time_limit);
-    sweep::validate(spec);
-    if (!shard.empty()) take_shard(options, shard);
-    refuse_endless(spec, options.weight_budget);
+    parser.explain_origin([&] {
+        auto& spec = options.spec;
+        spec.width = sweep::parse_integer_list("width", width);
+        spec.depth = sweep::parse_integer_list("depth", depth);
+        spec.eta = sweep::parse_real_list("eta", eta);
+        spec.eta_unit = sweep::parse_name<sweep::EtaUnit>(eta_unit);
+        spec.seeds = sweep::parse_count("seeds", seeds);
+        spec.first_seed = sweep::parse_count("first-seed", first_seed, true);
+        spec.engine = sweep::parse_name<sweep::EngineKind>(engine);
+        spec.input_dim = parse_dimension("input-dim", input_dim);
+        spec.precision = sweep::parse_name<sweep::Precision>(precision);
+        spec.train = sweep::parse_name<network::Train>(train);
+        spec.rates = sweep::parse_name<network::Rates>(rates);
+        const auto budget_mib = sweep::parse_count("weight-budget", budget, true);
+        if (budget_mib > (std::uint64_t{1} << 40))
+            throw UsageError(fmt::format("weight-budget: {} MiB is more than there is; at most 1099511627776",
+                                         budget_mib));
+        options.weight_budget = budget_mib * mebibyte;
+        options.output = output;
+        if (options.resume && options.overwrite)
+            throw UsageError("resume: contradicts --overwrite: a file is either continued or replaced");
+        if (!time_limit.empty()) options.time_limit = parse_duration(time_limit);
+        sweep::validate(spec);
+        if (!shard.empty()) take_shard(options, shard);
+        refuse_endless(spec, options.weight_budget);
+    });
     return options;
 }
 
@@ -257,8 +333,8 @@ std::optional<MergeOptions> parse_merge(const Arguments& arguments) {
         "Options");
     MergeOptions options;
     std::string output;
-    parser.add()("output", text(&output), "result file")("overwrite", po::bool_switch(&options.overwrite),
-                                                         "replace an existing result file");
+    parser.add()("output", file_name("output", &output), "result file")(
+        "overwrite", po::bool_switch(&options.overwrite), "replace an existing result file");
     parser.accept_files(true);
     std::vector<std::string> files;
     if (!parser.parse(arguments, &files)) return std::nullopt;
@@ -293,7 +369,7 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
         "threshold", po::value(&thresholds), "bound c on E dz^2; repeatable; default 1")(
         "layer", text(&layer, "last"), "last, max or mean over hidden layers, or output")(
         "resamples", text(&resamples, "2000"), "bootstrap resamples behind each interval")(
-        "seed", text(&seed, "0"), "seed of the resampling")("json", text(&options.json),
+        "seed", text(&seed, "0"), "seed of the resampling")("json", file_name("json", &options.json),
                                                             "write JSON to this file, - for standard output");
     parser.accept_files(false);
     if (!parser.parse(arguments, &files)) return std::nullopt;
@@ -329,7 +405,7 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
         "rates", text(&rates, "mup"), "mup: layer-wise rates; global: one rate for every layer")(
         "threshold", text(&threshold, "1"), "bound c on E dz^2")("layer", text(&layer, "last"),
                                                                  "last, mean over hidden layers, or output")(
-        "json", text(&options.json), "write JSON to this file, - for standard output");
+        "json", file_name("json", &options.json), "write JSON to this file, - for standard output");
     if (!parser.parse(arguments)) return std::nullopt;
     options.width = sweep::parse_integer_list("width", width);
     options.depth = sweep::parse_integer_list("depth", depth);

@@ -37,7 +37,7 @@ void limit_processor_time(time_t seconds) {
 
 CrashGuard::CrashGuard(const std::filesystem::path& path) {
     message =
-        fmt::format("etastar: {}: is damaged: its structure is not one that HDF5 can read\n", path.string());
+        error_line(fmt::format("{}: is damaged: its structure is not one that HDF5 can read", path.string()));
     if (++guards > 1) return;
     stack_t ours = {};
     ours.ss_sp = stack;

@@ -174,8 +174,9 @@ Writer Writer::here() {
 }
 
 std::string Writer::describe() const {
-    std::string text = fmt::format("PID {} on {}", pid, host);
-    if (!job.empty()) text += fmt::format(" (job {}, attempt {})", job, attempt + 1);
+    // Another may have written the lock.
+    std::string text = fmt::format("PID {} on {}", pid, shown(host, 80));
+    if (!job.empty()) text += fmt::format(" (job {}, attempt {})", shown(job, 80), attempt + 1);
     return text;
 }
 

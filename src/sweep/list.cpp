@@ -25,7 +25,7 @@ std::optional<T> parse_whole(std::string_view text) {
 }
 
 [[noreturn]] void refuse(std::string_view option, std::string_view item, std::string_view why) {
-    throw UsageError(fmt::format("{}: '{}' {}", option, item, why));
+    throw UsageError(fmt::format("{}: {} {}", option, in_quotes(item), why));
 }
 
 double parse_positive(std::string_view option, std::string_view text) {
@@ -86,22 +86,25 @@ using ParseValue = double (*)(std::string_view option, std::string_view text);
 
 std::vector<double> parse_items(std::string_view option, std::string_view text, ParseValue parse_value) {
     std::vector<double> values;
-    std::vector<std::string> items;
-    boost::split(items, text, boost::is_any_of(","));
-    for (auto& item : items) {
-        boost::trim(item);
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const auto comma = std::min(text.find(',', begin), text.size());
+        const auto item = boost::trim_copy(std::string(text.substr(begin, comma - begin)));
+        begin = comma + 1;
         if (item.empty()) refuse(option, text, "has an empty item");
-        std::vector<std::string> parts;
-        boost::split(parts, item, boost::is_any_of(":"));
-        if (parts.size() == 1) {
+        const auto colons = std::count(item.begin(), item.end(), ':');
+        if (colons == 0) {
             values.push_back(parse_value(option, item));
-        } else if (parts.size() == 3) {
+        } else if (colons == 2) {
+            std::vector<std::string> parts;
+            boost::split(parts, item, boost::is_any_of(":"));
             const auto range = parse_range(option, item, parse_value(option, parts[0]),
                                            parse_value(option, parts[1]), parts[2]);
             values.insert(values.end(), range.begin(), range.end());
         } else {
             refuse(option, item, "is not a range: A:B:xF, A:B:logN or A:B:linN");
         }
+        if (values.size() > max_points)
+            refuse(option, text, fmt::format("has more than {} points", max_points));
     }
     return values;
 }

@@ -29,8 +29,7 @@ Enum parse_name(std::string_view text) {
         if (name == text) return entry;
         choices += (choices.empty() ? "" : ", ") + std::string(name);
     }
-    throw UsageError(std::string(Names<Enum>::what) + ": '" + std::string(text) + "' is not one of "
-                     + choices);
+    throw UsageError(std::string(Names<Enum>::what) + ": " + in_quotes(text) + " is not one of " + choices);
 }
 
 template <class Enum, std::size_t N>

@@ -1,0 +1,117 @@
+"""Input that nobody means, places where output is lost, and reports that must not cost anybody a file."""
+import os
+import random
+import resource
+import shutil
+import subprocess
+import unittest
+
+import h5py
+
+from support import BINARY, Case, ROW_BYTES, TINY, environment, own_lines, raw_rows, run
+
+LONGEST_LINE = 1000
+
+
+class ErrorLines(Case):
+    """Whatever is given, an error is one printable line of bounded length that says what would be right."""
+
+    def refuse_shown(self, code, *words, says=(), **options):
+        result = self.refuse(code, *words, says=says, **options)
+        self.assertLess(len(result.stderr.encode()), LONGEST_LINE)
+        self.assertTrue(result.stderr[:-1].isprintable(), result.stderr)
+
+    def config(self, text):
+        (self.dir / "my.cfg").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return ["plan", "--config", "my.cfg"]
+
+    def test_twenty_megabytes(self):
+        for line, says in (("width = " + "9" * 20_000_000, ["my.cfg:1: width: '999", "is not an integer from 1 to"]),
+                           ("width = 4:" + "9" * 20_000_000 + ":x2", ["width", "is not an integer from 1 to"]),
+                           ("eta = " + "1," * 10_000_000, ["eta", "'1,1,"]),
+                           ("width = " + ":" * 20_000_000, ["width", "is not a range"]),
+                           ("w" * 20_000_000 + " = 1", ["my.cfg", "www"]), ("x" * 20_000_000, ["my.cfg", "xxx"]),
+                           ("engine = " + "x" * 20_000_000, ["engine", "'xxx", "is not one of dense, implicit"]),
+                           ("shard = " + "1" * 20_000_000, ["shard", "is not I/N, such as 3/16"]),
+                           ("time-limit = " + "1" * 20_000_000, ["time-limit", "is not a duration such as 90s"]),
+                           ("seeds = " + "1" * 20_000_000, ["seeds", "is not a positive integer"])):
+            with self.subTest(line=line[:30]):
+                self.refuse_shown(2, *self.config(line + "\n"), says=says)
+
+    def test_arguments(self):
+        long = "y" * 100_000
+        for words, says in (([long], ["'yyy", "is not a command: plan"]), (["--version", long], ["unexpected argument"]),
+                            (["plan", long], ["unexpected argument", "see --help"]), (["plan", f"--{long}"], ["see --help"]),
+                            (["fit", "absent.h5", "--threshold", long], ["threshold", "positive, finite number"]),
+                            (["fit", "absent.h5", "--layer", long], ["layer", "is not one of"])):
+            self.refuse_shown(2, *words, says=says)
+        self.refuse_shown(3, "status", long, says=["yyy", "name too long"])
+
+    def test_what_cannot_be_seen(self):
+        self.refuse_shown(2, *self.config(b"width = 8\0\0, 16\n"), says=[r"\x00\x00"])
+        self.refuse_shown(2, *self.config("width = 8\u200b\u202e\n"), says=[r"\u{200b}\u{202e}"])
+        self.refuse_shown(2, *self.config("# first\n\ufeffwidth = 8\n"), says=[r"\u{feff}width"])
+        self.refuse_shown(2, *self.config(b"width = \xff\x1b[2J\x07\n"), says=[r"\xff\x1b[2J\x07"])
+        for name, says in (("a\nb.h5", "a b.h5"), ("\x1b[31mred.h5", r"\x1b[31mred.h5"), ("\u202efdp.h5", r"\u{202e}fdp.h5"),
+                           (b"\xfe.h5", r"\xfe.h5")):
+            for command in ("fit", "status"):
+                self.refuse_shown(3, command, name, says=[says])
+
+    def test_values_from_a_file_say_where(self):
+        words = self.config("# a comment\n\n  depth = 4\nwidth = 0 # another\n")
+        self.refuse_shown(2, *words, says=["config: my.cfg:4: width: '0' "])
+        self.refuse_shown(2, *words, "--width", "8", "--depth", "0", says=["etastar: depth: '0'"])
+        self.refuse_shown(2, *self.config("seeds = 10\nfirst-seed = 18446744073709551615\n"),
+                          says=["config: my.cfg:2: first-seed: "])
+        self.refuse_shown(2, *self.config("output =\n"), says=["config: my.cfg:1: output: the file name is empty"])
+
+    def test_byte_order_mark(self):
+        self.succeed(*self.config("\ufeffwidth = 8\ndepth = 1\n"))
+        self.succeed(*self.config("\ufeff# nothing\n"))
+
+    def test_endless_config(self):
+        self.refuse_shown(2, "plan", "--config", "/dev/zero", says=["/dev/zero", "64 MiB"])
+
+    def test_names_with_a_null_byte(self):
+        self.refuse_shown(2, "sweep", *self.config(b"output = some\0thing.h5\n")[1:], says=["output", r"some\x00thing.h5"])
+        self.assertEqual(self.names(), ["my.cfg"])
+
+    def test_lock_of_a_strange_writer(self):
+        path = self.sweep(*TINY)
+        (self.dir / "sweep.h5.lock").write_text(
+            '{"host": "a\\u001b[2Jb", "pid": 1, "job": "", "boot": "another", "attempt": 0, "token": "x"}')
+        self.assertIn(r"PID 1 on a\x1b[2Jb", self.succeed("status", path))
+
+
+class EmptyNames(Case):
+    def test_refused(self):
+        for words, option in ((["fit", "absent.h5", "--json", ""], "json"), (["theory", "--json", ""], "json"),
+                              (["merge", "absent.h5", "--output", ""], "output"), (["sweep", "--output", ""], "output"),
+                              (["plan", "--config", ""], "config"), (["fit", ""], "FILE"), (["status", ""], "FILE"),
+                              (["merge", "a.h5", "", "--output", "b.h5"], "FILE")):
+            with self.subTest(words=words):
+                self.refuse(2, *words, says=[f"{option}: the file name is empty"])
+
+
+class NoTables(Case):
+    """What is given for a sweep's file and is none."""
+
+    def test_refused_at_once(self):
+        (self.dir / "empty").write_text("")
+        (self.dir / "folder").mkdir()
+        (self.dir / "nowhere").symlink_to("absent")
+        os.mkfifo(self.dir / "pipe")
+        before = self.names()
+        for name in ("empty", "folder", "folder/", "nowhere", "pipe", "/dev/zero", "/dev/null", "/dev/full", "empty/"):
+            for words in (["status", name], ["fit", name], ["merge", name, "--output", "new.h5"],
+                          ["merge", name, name, "--output", "new.h5", "--overwrite"],
+                          ["sweep", *TINY, "--output", name, "--resume"]):
+                with self.subTest(words=words):
+                    result = self.etastar(*words, timeout=20)
+                    self.assertIn(result.returncode, (2, 3))
+                    self.assert_refused(result, 2 if "twice" in result.stderr else 3, [name])
+        self.assertEqual(self.names(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
