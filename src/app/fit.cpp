@@ -17,8 +17,10 @@ ExitCode fit_command(const Arguments& arguments) {
     std::error_code error;
     if (!options->json.empty() && std::filesystem::equivalent(options->json, options->file, error))
         throw UsageError("json: '" + options->json + "' is the sweep's own file");
+    refuse_table("json", options->json);
     const auto table = io::read_sweep_file(options->file);
     const auto report = analysis::fit(table, options->fit);
+    if (!options->json.empty()) write_document(options->json, to_json(report));
     if (options->json != "-") {
         const auto& spec = table.spec;
         write_document(
@@ -29,7 +31,6 @@ ExitCode fit_command(const Arguments& arguments) {
                 name_of(spec.engine), sweep::name_of(spec.train), sweep::name_of(spec.rates))
                 + to_text(report));
     }
-    if (!options->json.empty()) write_document(options->json, to_json(report));
     return ExitCode::done;
 }
 

@@ -1,4 +1,5 @@
 #include "etastar/app/commands.hpp"
+#include "etastar/io/document.hpp"
 
 #include <fmt/format.h>
 
@@ -6,19 +7,20 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 
 namespace etastar::app {
 
 void write_document(const std::string& name, const std::string& document) {
-    const bool standard = name == "-";
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-        standard ? nullptr : std::fopen(name.c_str(), "w"), [](std::FILE* f) { return std::fclose(f); });
-    std::FILE* out = standard ? stdout : file.get();
-    if (out == nullptr || std::fwrite(document.data(), 1, document.size(), out) != document.size()
-        || std::fflush(out) != 0)
-        throw FileError(fmt::format("{}: cannot write it ({})", standard ? "standard output" : name,
-                                    std::strerror(errno)));
+    if (name != "-") return io::write_document(name, document);
+    if (std::fwrite(document.data(), 1, document.size(), stdout) != document.size()
+        || std::fflush(stdout) != 0)
+        throw FileError(fmt::format("standard output: cannot write it ({})", std::strerror(errno)));
+}
+
+void refuse_table(const char* option, const std::string& name) {
+    if (!name.empty() && name != "-" && io::is_hdf5_file(name))
+        throw UsageError(
+            fmt::format("{}: '{}' is an HDF5 file, which is not replaced by a report", option, name));
 }
 
 std::string show_duration(double seconds) {

@@ -19,6 +19,7 @@ Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 ExitCode theory_command(const Arguments& arguments) {
     const auto options = parse_theory(arguments);
     if (!options) return ExitCode::done;
+    refuse_table("json", options->json);
     Json tree = {{"train", sweep::name_of(options->train)}, {"rates", sweep::name_of(options->rates)},
                  {"input_dim", options->input_dim},         {"threshold", options->threshold},
                  {"layer", sweep::name_of(options->layer)}, {"cells", Json::array()}};
@@ -51,8 +52,8 @@ ExitCode theory_command(const Arguments& arguments) {
             out += fmt::format("{:>10} {:>7} {:>14.8g} {:>14.8g} {:>14.8g} {:>14.8g}\n", width, depth, rate,
                                rate_limit, response, response_limit);
         }
-    if (options->json != "-") write_document("-", out);
     if (!options->json.empty()) write_document(options->json, tree.dump(2) + "\n");
+    if (options->json != "-") write_document("-", out);
     return ExitCode::done;
 }
 

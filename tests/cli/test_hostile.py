@@ -93,6 +93,102 @@ class EmptyNames(Case):
                 self.refuse(2, *words, says=[f"{option}: the file name is empty"])
 
 
+class Documents(Case):
+    """Where fit and theory write their JSON."""
+
+    THEORY = ["theory", "--width", "64", "--depth", "4"]
+
+    def setUp(self):
+        super().setUp()
+        self.document = self.succeed(*self.THEORY, "--json", "-")
+
+    def write(self, name, **options):
+        self.succeed(*self.THEORY, "--json", name, **options)
+
+    def test_no_table_is_replaced(self):
+        own = self.sweep(*TINY, name="own.h5")
+        other = self.sweep(*TINY, "--first-seed", "7", name="other.h5")
+        with h5py.File(self.dir / "user.h5", "w", userblock_size=1024) as file:
+            file["x"] = 1
+        (self.dir / "link.json").symlink_to("other.h5")
+        before = {name: (self.dir / name).read_bytes() for name in self.names()}
+        for words in (["fit", own], self.THEORY):
+            for name in ("other.h5", "link.json", "user.h5", "own.h5"):
+                self.refuse(2, *words, "--json", name, says=["json", name])
+        self.assertEqual({name: (self.dir / name).read_bytes() for name in self.names()}, before)
+        self.assertTrue((self.dir / "link.json").is_symlink())
+        self.assertEqual(before["other.h5"], other.read_bytes())
+
+    def test_full_disk_leaves_what_was_there(self):
+        if os.geteuid() != 0 or shutil.which("unshare") is None:
+            self.skipTest("mounting needs root and unshare")
+        (self.dir / "disk").mkdir()
+        mount = "mount -t tmpfs -o size=64k tmpfs disk && cd disk"
+        if subprocess.run(["unshare", "--mount", "sh", "-c", mount], cwd=self.dir, capture_output=True).returncode != 0:
+            self.skipTest("mounting is not allowed here")
+        script = (f'{mount}; echo precious >old.json; dd if=/dev/zero of=fill bs=1k 2>/dev/null; for name in old new; do '
+                  '"$0" "$@" --json $name.json; echo $?; done; cat old.json; ls -A')
+        result = run(["unshare", "--mount", "sh", "-c", script, BINARY, *self.THEORY], self.dir)
+        self.assertEqual(result.stdout.splitlines(), ["3", "3", "precious", "fill", "old.json"])
+        self.assertEqual([line.partition(":")[2] for line in result.stderr.splitlines()],
+                         [f" {name}.json: cannot write it (No space left on device)" for name in ("old", "new")])
+
+    def test_limited_file_size(self):
+        (self.dir / "old.json").write_text("precious")
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        for name in ("old.json", "new.json"):
+            self.refuse(3, *self.THEORY, "--json", name, says=[name, "too large"], preexec_fn=limit)
+        self.assertEqual(self.names(), ["old.json"])
+        self.assertEqual((self.dir / "old.json").read_text(), "precious")
+
+    def test_links_and_permissions_stay(self):
+        (self.dir / "folder").mkdir()
+        (self.dir / "folder" / "real.json").write_text("old and longer than the report" * 1000)
+        os.chmod(self.dir / "folder" / "real.json", 0o640)
+        (self.dir / "middle").symlink_to("folder/real.json")
+        (self.dir / "link").symlink_to(self.dir / "middle")
+        self.write("link")
+        self.assertEqual(os.readlink(self.dir / "middle"), "folder/real.json")
+        self.assertTrue((self.dir / "link").is_symlink())
+        self.assertEqual((self.dir / "folder" / "real.json").read_text(), self.document)
+        self.assertEqual((self.dir / "folder" / "real.json").stat().st_mode & 0o777, 0o640)
+        (self.dir / "dangling").symlink_to("folder/new.json")
+        self.write("dangling")
+        self.assertTrue((self.dir / "dangling").is_symlink())
+        self.assertEqual((self.dir / "folder" / "new.json").read_text(), self.document)
+        (self.dir / "loop").symlink_to("loop")
+        self.refuse(3, *self.THEORY, "--json", "loop", says=["loop", "symbolic links"])
+        self.assertEqual(sorted(os.listdir(self.dir / "folder")), ["new.json", "real.json"])
+
+    def test_new_file_has_the_usual_permissions(self):
+        self.write("new.json", preexec_fn=lambda: os.umask(0o027))
+        self.assertEqual((self.dir / "new.json").stat().st_mode & 0o777, 0o640)
+        self.write("x" * 255)
+        self.assertEqual((self.dir / ("x" * 255)).read_text(), self.document)
+
+    def test_places_that_are_no_files(self):
+        self.write("/dev/null")
+        self.assertFalse(os.path.isfile("/dev/null"))
+        self.assertIn(self.document, self.succeed(*self.THEORY, "--json", "/dev/stdout"))
+        # Standard output that is a file: the report and the table both stay.
+        with open(self.dir / "both", "w") as both:
+            self.etastar(*self.THEORY, "--json", "/dev/stdout", stdout=both)
+        text = (self.dir / "both").read_text()
+        self.assertIn(self.document, text)
+        self.assertIn("eta*_lin", text)
+        os.mkfifo(self.dir / "pipe")
+        with subprocess.Popen(["cat", "pipe"], cwd=self.dir, stdout=subprocess.PIPE, text=True) as reader:
+            self.write("pipe")
+            self.assertEqual(reader.stdout.read(), self.document)
+        self.assertTrue((self.dir / "pipe").is_fifo())
+        self.refuse(3, *self.THEORY, "--json", "/dev/full", says=["/dev/full", "No space left"])
+        for name in ("absent/new.json", ".", "both/"):
+            self.refuse(3, *self.THEORY, "--json", name, says=[name])
+        self.assertEqual(self.names(), ["both", "pipe"])
+
+
 class NoTables(Case):
     """What is given for a sweep's file and is none."""
 

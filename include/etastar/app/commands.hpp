@@ -18,6 +18,9 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
 // To a file, or to standard output where the name is "-". Throws FileError.
 void write_document(const std::string& name, const std::string& document);
 
+// Throws UsageError where a report of this name would replace an HDF5 file.
+void refuse_table(const char* option, const std::string& name);
+
 // "1h02m", "3.5 s", "120 ms" and "1.5 GiB".
 std::string show_duration(double seconds);
 std::string show_bytes(double bytes);

@@ -24,6 +24,9 @@ public:
     int get() const { return number_; }
     explicit operator bool() const { return number_ >= 0; }
 
+    // Reports what a destructor must swallow.
+    bool close() { return ::close(std::exchange(number_, -1)) == 0; }
+
 private:
     int number_;
 };
