@@ -92,10 +92,12 @@ namespace {
 constexpr double longest_farewell = 10;
 
 // Where a standard stream is closed, the next file to be opened would get its number, and messages would be written
-// into a table.
+// into a table. Standard output, where it is closed, stays one that cannot be written to.
 void open_standard_streams() {
     for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-        if (::fcntl(number, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != number) std::_Exit(1);
+        if (::fcntl(number, F_GETFD) < 0
+            && ::open("/dev/null", number == STDOUT_FILENO ? O_RDONLY : O_RDWR) != number)
+            std::_Exit(1);
 }
 
 int run_program(int argc, char** argv) {
@@ -131,6 +133,8 @@ int main(int argc, char** argv) {
     open_standard_streams();
     // A file size limit is then an error of write(2), which can be told.
     std::signal(SIGXFSZ, SIG_IGN);
+    // And so is a pipe that nobody reads any more.
+    std::signal(SIGPIPE, SIG_IGN);
     const int code = run_program(argc, argv);
     if (etastar::parallel::trial_cut_off()) {
         std::fflush(nullptr);

@@ -160,8 +160,8 @@ ExitCode merge_command(const Arguments& arguments) {
     auto file = io::SweepFile::create(options->output, merged, provenance_of(shards), options->overwrite);
     copy_rows(shards, merged, file);
     file.mark_complete();
-    write_document("-", fmt::format("{}: {} networks, {} rows of {} shards\n", options->output.string(),
-                                    merged.networks(), merged.rows(), shards.size()));
+    write_summary(fmt::format("{}: {} networks, {} rows of {} shards\n", options->output.string(),
+                              merged.networks(), merged.rows(), shards.size()));
     return failed ? ExitCode::failed_trials : ExitCode::done;
 }
 

@@ -17,6 +17,14 @@ void write_document(const std::string& name, const std::string& document) {
         throw FileError(fmt::format("standard output: cannot write it ({})", std::strerror(errno)));
 }
 
+void write_summary(const std::string& summary) {
+    try {
+        write_document("-", summary);
+    } catch (const FileError& error) {
+        print_error(fmt::format("{}; the table is as it should be", error.what()));
+    }
+}
+
 void refuse_table(const char* option, const std::string& name) {
     if (!name.empty() && name != "-" && io::is_hdf5_file(name))
         throw UsageError(

@@ -253,9 +253,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     if (nonfinite > 0)
         summary += fmt::format("; {} left the range of floating point", counted(nonfinite, "row"));
     if (failed > 0) summary += fmt::format("; {} failed", counted(failed, "row"));
-    // The table is whole whether or not anybody can read this.
-    std::fputs((summary + "\n").c_str(), stdout);
-    std::fflush(stdout);
+    write_summary(summary + "\n");
     if (outcome.stopped) return ExitCode::stopped;
     return failed > 0 ? ExitCode::failed_trials : ExitCode::done;
 }

@@ -189,6 +189,59 @@ class Documents(Case):
         self.assertEqual(self.names(), ["both", "pipe"])
 
 
+class LostOutput(Case):
+    """Standard output that is closed, full or read by nobody."""
+
+    def lost(self, redirection, words, ranks=0):
+        launcher = [*os.environ.get("MPIEXEC", "mpirun --oversubscribe").split(), "-n", str(ranks)] if ranks else []
+        return run([*launcher, "sh", "-c", f'exec "$0" "$@" {redirection}', BINARY, *words], self.dir)
+
+    def test_reports(self):
+        self.sweep(*TINY)
+        for redirection, cause in ((">&-", "Bad file descriptor"), (">/dev/full", "No space left"),
+                                   ("</dev/null >&0", "Bad file descriptor")):
+            for words in (["plan", *TINY], ["theory"], ["fit", "sweep.h5", "--resamples", "100"], ["status", "sweep.h5"],
+                          ["--version"], ["--help"], ["plan", "--help"], ["sweep", "--help"], ["theory", "--json", "-"]):
+                with self.subTest(redirection=redirection, words=words):
+                    self.assert_refused(self.lost(redirection, words), 3, ["standard output", cause])
+        self.assertEqual(self.names(), ["sweep.h5"])
+
+    def test_pipe_that_nobody_reads(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "w") as pipe:
+            result = self.etastar("plan", *TINY, stdout=pipe)
+        self.assertEqual(result.returncode, 3)
+        self.assert_one_line(result, ["standard output", "Broken pipe"])
+
+    def test_the_file_of_a_report_is_written_all_the_same(self):
+        result = self.lost(">&-", ["theory", "--json", "theory.json"])
+        self.assert_refused(result, 3, ["standard output"])
+        self.assertEqual((self.dir / "theory.json").read_text(), self.succeed("theory", "--json", "-"))
+
+    def test_ranks(self):
+        for redirection in (">&-", ">/dev/full"):
+            result = self.lost(redirection, ["plan", *TINY], 2)
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertEqual(len(own_lines(result)), 1, result.stderr)
+            self.assertIn("standard output", own_lines(result)[0])
+
+    def test_tables_are_whole(self):
+        whole = self.sweep(*TINY)
+        for number, redirection in enumerate((">&-", ">/dev/full")):
+            for ranks in (0, 2):
+                name = f"{number}-{ranks}.h5"
+                result = self.lost(redirection, ["sweep", *TINY, "--output", name], ranks)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(len(own_lines(result)), 1, result.stderr)
+                self.assertIn("standard output", own_lines(result)[0])
+                self.assertTrue(raw_rows(self.dir / name) == raw_rows(whole))
+            result = self.lost(redirection, ["merge", "sweep.h5", "--output", f"{number}.h5"])
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assert_one_line(result, ["standard output"])
+            self.assertTrue(raw_rows(self.dir / f"{number}.h5") == raw_rows(whole))
+
+
 class NoTables(Case):
     """What is given for a sweep's file and is none."""
 

@@ -18,6 +18,9 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
 // To a file, or to standard output where the name is "-". Throws FileError.
 void write_document(const std::string& name, const std::string& document);
 
+// To standard output, by a command whose product is a file: that it cannot be written is told, and is no failure.
+void write_summary(const std::string& summary);
+
 // Throws UsageError where a report of this name would replace an HDF5 file.
 void refuse_table(const char* option, const std::string& name);
 
