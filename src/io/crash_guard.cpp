@@ -13,7 +13,7 @@
 namespace etastar::io {
 namespace {
 
-constexpr time_t longest = 20;
+constexpr time_t longest = 2;
 constexpr int guarded[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGPROF};
 
 std::string message; // prepared, for a handler may not allocate
@@ -59,8 +59,12 @@ CrashGuard::~CrashGuard() {
     sigaltstack(&replaced_stack, nullptr);
 }
 
-HangGuard::HangGuard() { limit_processor_time(longest); }
+HangGuard::HangGuard() {
+    if (guards > 0) limit_processor_time(longest);
+}
 
-HangGuard::~HangGuard() { limit_processor_time(0); }
+HangGuard::~HangGuard() {
+    if (guards > 0) limit_processor_time(0);
+}
 
 } // namespace etastar::io

@@ -15,7 +15,8 @@ public:
     CrashGuard& operator=(const CrashGuard&) = delete;
 };
 
-// While it lasts, beside a guard, twenty seconds of processor time count as a crash.
+// While it lasts, two seconds of processor time count as a crash if there is a CrashGuard; without one it does nothing.
+// An honest file takes HDF5 milliseconds to open: what takes the longer the larger a file is must stay outside.
 class HangGuard {
 public:
     HangGuard();

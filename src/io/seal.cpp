@@ -108,6 +108,7 @@ public:
         const auto require = [this](bool success) {
             if (!success) hdf5::fail(original_, "seal it");
         };
+        const HangGuard hang_guard;
         const auto access = hdf5::unlocked_access();
         hdf5::Handle file(H5Fopen(name_.path().c_str(), H5F_ACC_RDWR, access.get()), H5Fclose);
         require(bool(file));
@@ -178,7 +179,6 @@ Seal add_seal(int descriptor, const fs::path& path, const Extents& extents) {
                                {extents.checks_offset, extents.checks_offset + extents.checks_bytes}});
     {
         const CrashGuard guard(path);
-        const HangGuard hang_guard;
         const Copy copy(descriptor, path, structure);
         const double unknown = std::numeric_limits<double>::quiet_NaN();
         copy.set(0, unknown);

@@ -56,11 +56,8 @@ struct SweepReader::Implementation {
         if (!fs::is_regular_file(path))
             throw FileError(fmt::format("{}: is not a regular file", path.string()));
         const bool sealed = read_seal(descriptor.get(), path).has_value();
-        std::optional<HangGuard> hang_guard;
-        if (!sealed) {
-            guard_.emplace(path);
-            hang_guard.emplace();
-        }
+        if (!sealed) guard_.emplace(path);
+        std::optional<HangGuard> hang_guard(std::in_place);
         // Outlives the call: closing it would clear the error of a failed open.
         const auto access = hdf5::unlocked_access();
         file_ = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
@@ -71,11 +68,19 @@ struct SweepReader::Implementation {
         read_head();
         open_trials();
         if (spec_.profile) open_profile();
+        hang_guard.reset();
+        require_rates();
     }
 
     void read_rows(std::uint64_t first_row, std::span<TrialRow> rows) {
         const hdf5::QuietErrors quiet;
-        if (rows.empty()) return;
+        for (std::size_t i = 0; i < rows.size(); i += rows_at_once)
+            read_few_rows(first_row + i, rows.subspan(i, std::min(rows_at_once, rows.size() - i)));
+        for (std::size_t i = 0; i < rows.size(); ++i) check(first_row + i, rows[i]);
+    }
+
+    void read_few_rows(std::uint64_t first_row, std::span<TrialRow> rows) {
+        const HangGuard hang_guard;
         const hsize_t start[] = {first_row};
         const hsize_t count[] = {rows.size()};
         const Handle all(H5Dget_space(trials_.get()), H5Sclose);
@@ -83,7 +88,6 @@ struct SweepReader::Implementation {
         if (H5Sselect_hyperslab(all.get(), H5S_SELECT_SET, start, nullptr, count, nullptr) < 0
             || H5Dread(trials_.get(), type_.get(), memory.get(), all.get(), H5P_DEFAULT, rows.data()) < 0)
             hdf5::fail(path_, "read its trials");
-        for (std::size_t i = 0; i < rows.size(); ++i) check(first_row + i, rows[i]);
     }
 
     // A rate may differ in its last digits where another version's theory set the unit of eta.
@@ -111,6 +115,7 @@ struct SweepReader::Implementation {
         const hdf5::QuietErrors quiet;
         std::vector<double> values(spec_.depth.back());
         std::uint32_t expected = 0;
+        const HangGuard hang_guard;
         read_one(profile_, {network, 0}, {1, values.size()}, H5T_IEEE_F64LE, values.data());
         read_one(checks_, {network}, {1}, H5T_STD_U32LE, &expected);
         if (profile_check(values) != expected) values.clear();
@@ -195,14 +200,21 @@ private:
         if (sweep::hash(json) != text(file_.get(), "spec_hash")) damaged("spec and spec_hash disagree");
         try {
             spec_ = sweep::from_json(json);
-            for (const auto width : spec_.width)
-                for (const auto depth : spec_.depth) theory::cell_rates(spec_, width, depth);
         } catch (const UsageError& error) {
             damaged(error.what());
         }
         const auto complete = integers("complete", 1)[0];
         if (complete > 1) damaged(fmt::format("attribute complete is {}", complete));
         complete_ = complete == 1;
+    }
+
+    void require_rates() const {
+        try {
+            for (const auto width : spec_.width)
+                for (const auto depth : spec_.depth) theory::cell_rates(spec_, width, depth);
+        } catch (const UsageError& error) {
+            damaged(error.what());
+        }
     }
 
     void open_trials() {
@@ -288,6 +300,7 @@ std::vector<double> SweepReader::read_profile(std::uint64_t network) {
 
 std::string SweepReader::provenance(const char* name) const {
     const hdf5::QuietErrors quiet;
+    const HangGuard hang_guard;
     const Handle group(H5Gopen2(implementation_->file_.get(), "provenance", H5P_DEFAULT), H5Gclose);
     if (!group || H5Aexists(group.get(), name) <= 0) return {};
     return implementation_->text(group.get(), name);

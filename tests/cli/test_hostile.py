@@ -242,6 +242,53 @@ class LostOutput(Case):
             self.assertTrue(raw_rows(self.dir / f"{number}.h5") == raw_rows(whole))
 
 
+class Spin(Case):
+    """Structures in which HDF5 goes round in circles."""
+
+    # Processor time, of which an honest file takes milliseconds; the guard's own two seconds fit twice.
+    SECONDS = 6
+
+    def told(self, path):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_CPU, (self.SECONDS, self.SECONDS + 1))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for words in (["status", path.name], ["fit", path.name, "--resamples", "100"],
+                      ["merge", path.name, "--output", "merged.h5"],
+                      ["sweep", *TINY, "--profile", "--output", path.name, "--resume"]):
+            result = self.etastar(*words, preexec_fn=limit)
+            self.refuse_or_succeed(result, path.name)
+
+    def refuse_or_succeed(self, result, name):
+        self.assertIn(result.returncode, (0, 3, 4), result.stderr)
+        if result.returncode == 3:
+            self.assert_one_line(result, [name])
+
+    def unsealed(self):
+        path = self.sweep(*TINY, "--profile")
+        with h5py.File(path, "r+") as file:
+            file.attrs["note"] = "mine"
+        return path, bytearray(path.read_bytes())
+
+    def test_heap_whose_free_space_has_no_length(self):
+        path, data = self.unsealed()
+        at = data.index(b"GCOL") + 16
+        while data[at:at + 2] != bytes(2):
+            at += 16 + (int.from_bytes(data[at + 8:at + 16], "little") + 7) // 8 * 8
+        data[at + 8:at + 16] = bytes(8)
+        path.write_bytes(data)
+        self.told(path)
+
+    def test_bytes_of_the_structure(self):
+        # Object headers and heaps; the first two are circles to HDF5 1.10.
+        path, data = self.unsealed()
+        chance = random.Random(1)
+        for at in (891, 996, *(chance.randrange(3000) for _ in range(10))):
+            with self.subTest(at=at):
+                path.write_bytes(data[:at] + bytes([255 if data[at] != 255 else 0]) + data[at + 1:])
+                self.told(path)
+                (self.dir / "merged.h5").unlink(missing_ok=True)
+
+
 class NoTables(Case):
     """What is given for a sweep's file and is none."""
 
