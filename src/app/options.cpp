@@ -271,7 +271,7 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         budget, output, shard, time_limit;
     SweepOptions options;
     parser.add()("width", text(&width, "1024:16384:x4"), "LIST of widths n")(
-        "depth", text(&depth, "4:64:x2"), "LIST of depths L, the number of hidden layers")(
+        "depth", text(&depth, "4:64:x2"), "LIST of depths L, the number of hidden layers, at most 16777216")(
         "eta", text(&eta, "0.05:8:log16"), "LIST of base learning rates")(
         "eta-unit", text(&eta_unit, "linear"), "absolute, or linear: multiples of the exact eta*_lin(n, L)")(
         "seeds", text(&seeds, "2000"), "networks per (width, depth)")("first-seed", text(&first_seed, "0"),
@@ -398,8 +398,8 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
         "Options");
     TheoryOptions options;
     std::string width, depth, input_dim, train, rates, threshold, layer;
-    parser.add()("width", text(&width, "128:4096:x2"), "LIST of widths n")("depth", text(&depth, "2:128:x2"),
-                                                                           "LIST of depths L")(
+    parser.add()("width", text(&width, "128:4096:x2"),
+                 "LIST of widths n")("depth", text(&depth, "2:128:x2"), "LIST of depths L, at most 16777216")(
         "input-dim", text(&input_dim, "64"), "input dimension n0; matters under one global rate")(
         "train", text(&train, "all"), "layers that take the step: all, first, hidden or last")(
         "rates", text(&rates, "mup"), "mup: layer-wise rates; global: one rate for every layer")(
@@ -409,6 +409,7 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
     if (!parser.parse(arguments)) return std::nullopt;
     options.width = sweep::parse_integer_list("width", width);
     options.depth = sweep::parse_integer_list("depth", depth);
+    sweep::validate_grid(options.width, options.depth);
     options.input_dim = parse_dimension("input-dim", input_dim);
     options.train = sweep::parse_name<network::Train>(train);
     options.rates = sweep::parse_name<network::Rates>(rates);

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace etastar::sweep {
 namespace {
@@ -15,6 +16,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t max_rows = 1'000'000'000'000;
 constexpr std::uint64_t max_networks = std::numeric_limits<std::uint32_t>::max();
+// Of a grid, however many networks each has: exact theory takes seconds for as many layers.
+constexpr std::uint64_t max_cells = 1'000'000;
+constexpr std::uint64_t max_layers = std::uint64_t{1} << 28;
 
 template <class T>
 void validate_axis(const char* name, const std::vector<T>& axis) {
@@ -52,9 +56,25 @@ network::NetworkId Spec::network(std::uint64_t index) const {
     return {width[cell / depth.size()], depth[cell % depth.size()], first_seed + index % seeds};
 }
 
+void validate_grid(const std::vector<std::uint32_t>& width, const std::vector<std::uint32_t>& depth) {
+    validate_axis("width", width);
+    validate_axis("depth", depth);
+    if (depth.back() > max_depth)
+        throw UsageError(fmt::format("depth: {} is too deep; at most {} layers", depth.back(), max_depth));
+    const std::uint64_t cells = width.size() * depth.size();
+    if (cells > max_cells)
+        throw UsageError(fmt::format("depth: the grid has {} widths x {} depths; at most {} pairs of them",
+                                     width.size(), depth.size(), max_cells));
+    const auto layers = width.size() * std::accumulate(depth.begin(), depth.end(), std::uint64_t{0});
+    if (layers > max_layers)
+        throw UsageError(
+            fmt::format("depth: the grid has {:.3g} layers, one network for each width and depth; "
+                        "at most {}",
+                        static_cast<double>(layers), max_layers));
+}
+
 void validate(const Spec& spec) {
-    validate_axis("width", spec.width);
-    validate_axis("depth", spec.depth);
+    validate_grid(spec.width, spec.depth);
     validate_axis("eta", spec.eta);
     if (spec.seeds == 0) throw UsageError("seeds: 0 is not a positive integer");
     if (spec.input_dim == 0) throw UsageError("input-dim: 0 is not a positive integer");

@@ -40,6 +40,8 @@ BAD_COUNTS = [("", "''"), ("-1", "'-1'"), ("1.5", "'1.5'"), ("1e3", "'1e3'"), ("
 BAD_SWEEP = [
     *(("width", *bad) for bad in BAD_INTEGER_LISTS),
     *(("depth", *bad) for bad in BAD_INTEGER_LISTS[-8:]),
+    ("depth", "4294967295", "4294967295"), ("depth", "16777217", "16777216"), ("depth", "1:4294967295:lin9", "16777216"),
+    ("depth", "1:16777216:lin1000", "layers"), ("depth", "1:100000:lin100000", "layers"),
     *(("eta", *bad) for bad in BAD_REAL_LISTS),
     *(("seeds", *bad) for bad in BAD_COUNTS),
     ("seeds", "0", "'0'"), ("seeds", "18446744073709551615", "networks"),
@@ -64,6 +66,7 @@ BAD_FIT = [
 ]
 BAD_THEORY = [
     *(("width", *bad) for bad in BAD_INTEGER_LISTS[:12]), *(("depth", *bad) for bad in BAD_INTEGER_LISTS[-6:]),
+    ("depth", "4294967295", "4294967295"), ("depth", "1,16777217", "16777216"), ("depth", "1:100000:lin100000", "layers"),
     ("threshold", "0", "'0'"), ("threshold", "nan", "'nan'"), ("layer", "max", "'max'"), ("layer", "top", "'top'"),
     ("train", "some", "'some'"), ("rates", "some", "'some'"), ("input-dim", "0", "'0'"),
 ]
@@ -118,6 +121,10 @@ class BadValues(Case):
 
     def test_grids_too_large_to_be_meant(self):
         self.refuse(2, "plan", "--seeds", "9999999999", says=["seeds"])
+        self.refuse(2, "plan", "--seeds", "9223372036854775808", says=["seeds"])
+        for words in (["plan", "--eta-unit", "absolute", "--seeds", "1", "--eta", "1"], ["theory"]):
+            self.refuse(2, *words, "--width", "1:4000000000:lin100000", "--depth", "1:20:lin20", says=["depth", "1000000"])
+        self.succeed("plan", "--eta-unit", "absolute", "--depth", "16777216", "--seeds", "1")
         self.refuse(2, "plan", "--width", "1", "--depth", "1", "--seeds", "4000000000", "--eta", "1:9:lin300",
                     says=["rows"])
 

@@ -16,6 +16,9 @@ enum class Precision { single_, double_ };
 // Units of the eta axis. linear: multiples of the exact eta*_lin(n, L) at threshold 1.
 enum class EtaUnit { absolute, linear };
 
+// Deepest network: memory and exact theory grow with the depth.
+inline constexpr std::uint32_t max_depth = std::uint32_t{1} << 24;
+
 // What a sweep computes: everything that its numbers depend on, and nothing else. Two sweeps with equal specs
 // have equal tables.
 struct Spec {
@@ -45,6 +48,10 @@ struct Spec {
 // Throws UsageError where an axis is empty, unsorted, repeats or holds a value out of range, or the grid is
 // too large to be meant.
 void validate(const Spec& spec);
+
+// The same for the grid of networks alone: no depth beyond max_depth, and not more (width, depth), or layers of them,
+// than somebody would wait for.
+void validate_grid(const std::vector<std::uint32_t>& width, const std::vector<std::uint32_t>& depth);
 
 // The spec as one line of JSON with fixed key order, and back. from_json throws UsageError.
 std::string to_json(const Spec& spec);
