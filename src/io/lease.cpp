@@ -4,6 +4,7 @@
 
 #include "system.hpp"
 
+#include <boost/uuid/name_generator.hpp>
 #include <boost/uuid/random_generator.hpp>
 #include <boost/uuid/uuid_io.hpp>
 #include <fcntl.h>
@@ -126,6 +127,40 @@ bool shows_life(const fs::path& path) {
         if (now->tv_sec != first->tv_sec || now->tv_nsec != first->tv_nsec) return true;
     }
     return false;
+}
+
+// Bytes of writers' names begin here; files end before.
+constexpr off_t first_name = off_t{1} << 62;
+constexpr off_t names = off_t{1} << 61;
+
+// The same for every way to the folder, and on every node.
+off_t byte_of_name(const fs::path& file) {
+    struct stat folder = {};
+    ::stat(file.has_parent_path() ? file.parent_path().c_str() : ".", &folder);
+    const auto name = fmt::format("{}/{}", folder.st_ino, file.filename().string());
+    static const boost::uuids::name_generator_sha1 generator(boost::uuids::ns::url());
+    const auto id = generator(name);
+    std::uint64_t hash = 0;
+    for (std::size_t i = 0; i < sizeof(hash); ++i) hash = hash << 8 | id.data[i];
+    return first_name + static_cast<off_t>(hash % static_cast<std::uint64_t>(names));
+}
+
+struct flock stretch(short kind, off_t begin, off_t end) {
+    struct flock lock = {};
+    lock.l_type = kind;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = begin;
+    lock.l_len = end - begin;
+    return lock;
+}
+
+// Whether another open file holds the byte of a name from `begin` to `end`.
+bool is_claimed(int descriptor, off_t begin, off_t end) {
+    if (begin == end) return false;
+    auto lock = stretch(F_WRLCK, begin, end);
+    // What begins before is a lock on the whole file, of no writer.
+    return ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK
+           && lock.l_start >= first_name;
 }
 
 [[noreturn]] void fail_to_create(const fs::path& file) {
@@ -252,6 +287,24 @@ std::optional<Writer> Lease::holder(const fs::path& file) {
     if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0 && holder && holder->boot == Writer::here().boot)
         return std::nullopt;
     return holder;
+}
+
+void claim_name(int descriptor, const fs::path& file) {
+    const auto own = byte_of_name(file);
+    auto claim = stretch(F_RDLCK, own, own + 1);
+    auto give_back = stretch(F_UNLCK, own, own + 1);
+    for (const auto start = Clock::now();;) {
+        // Of two that come together at least one finds the other: first the lock, then the look.
+        if (::fcntl(descriptor, F_OFD_SETLK, &claim) != 0) return;
+        if (!is_claimed(descriptor, first_name, own) && !is_claimed(descriptor, own + 1, first_name + names))
+            return;
+        ::fcntl(descriptor, F_OFD_SETLK, &give_back);
+        if (Clock::now() - start > patience_here)
+            throw FileError(fmt::format(
+                "{}: is being written by another sweep under another name (a hard link)", file.string()));
+        // Not in step with the other.
+        std::this_thread::sleep_for(look_interval + std::chrono::milliseconds(getpid() % 89));
+    }
 }
 
 } // namespace etastar::io

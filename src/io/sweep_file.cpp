@@ -241,6 +241,7 @@ void SweepFile::lay_out(const Spec& spec, const Provenance& provenance) {
     // Opened first for errno's sake: HDF5 tells less about a missing folder or a full disk.
     descriptor_ = Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!descriptor_) fail_errno(path_, "create it");
+    claim_name(descriptor_.get(), path_);
 
     Builder builder(path_, temporary.path());
     const std::uint32_t version[] = {format_major, format_minor};
@@ -303,6 +304,9 @@ void SweepFile::lay_out(const Spec& spec, const Provenance& provenance) {
 
 void SweepFile::read(const Spec& spec) {
     const hdf5::QuietErrors quiet;
+    descriptor_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+    if (!descriptor_) fail_errno(path_, "write to it");
+    claim_name(descriptor_.get(), path_);
     {
         SweepReader reader(path_);
         refuse_another_sweep(path_, spec, reader.spec());
@@ -314,8 +318,6 @@ void SweepFile::read(const Spec& spec) {
         checks_offset_ = reader.checks_offset();
         profile_columns_ = spec.profile ? spec.depth.back() : 0;
     }
-    descriptor_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
-    if (!descriptor_) fail_errno(path_, "write to it");
     seal(spec);
     if (!networks_left_.empty()) set_complete(false, nan);
 }

@@ -3,12 +3,13 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import unittest
 
 import h5py
 
-from support import BINARY, Case, ROW_BYTES, TINY, environment, own_lines, raw_rows, run
+from support import BINARY, Case, TINY, environment, finished, own_lines, raw_rows, run, together, wait_for
 
 LONGEST_LINE = 1000
 
@@ -287,6 +288,65 @@ class Spin(Case):
                 path.write_bytes(data[:at] + bytes([255 if data[at] != 255 else 0]) + data[at + 1:])
                 self.told(path)
                 (self.dir / "merged.h5").unlink(missing_ok=True)
+
+
+class HardLinks(Case):
+    """One file under two names, which have a lock each."""
+
+    GRID = ["--width", "64,8192", "--depth", "3,16", "--seeds", "400", "--eta", "0.1:10:log3"]
+
+    def suspended(self, name, *words, ranks=0, env=None):
+        """A sweep that is suspended before it can end, and a second name for its file."""
+        sweep = self.start("sweep", *self.GRID, "--output", name, *words, ranks=ranks, env=env)
+        wait_for(lambda: finished(self.dir / name), "a network")
+        self.assertTrue(sweep.signal(signal.SIGSTOP, 0))
+        os.link(self.dir / name, self.dir / f"link-{name}")
+        return sweep
+
+    def test_the_second_is_refused(self):
+        def refused(name, ranks, env):
+            first = self.suspended(name, ranks=ranks, env=env)
+            before = (self.dir / name).read_bytes()
+            self.refuse(3, "sweep", *self.GRID, "--output", f"link-{name}", "--resume",
+                        says=[f"link-{name}", "another sweep under another name"])
+            self.assertEqual((self.dir / name).read_bytes(), before)
+            # Reading, with HDF5's lock, disturbs nobody.
+            with h5py.File(self.dir / name, "r"):
+                self.assertEqual(self.etastar("status", f"link-{name}").returncode, 4)
+                first.signal(signal.SIGCONT, 0)
+                result = first.result()
+            self.assertEqual((result.returncode, own_lines(result)), (0, []))
+            self.succeed("sweep", *self.GRID, "--output", f"link-{name}", "--resume")
+            self.assertTrue(raw_rows(self.dir / name) == raw_rows(whole))
+
+        whole = self.sweep(*self.GRID, name="whole.h5")
+        together(refused, [("1.h5", 0, {}), ("2.h5", 2, {"HDF5_USE_FILE_LOCKING": "FALSE"})])
+        self.assertFalse([name for name in self.names() if name.endswith(".lock")])
+
+    def test_a_continued_sweep_is_a_writer_too(self):
+        self.suspended("1.h5").slay()
+        # A killed writer keeps nobody out.
+        second = self.start("sweep", *self.GRID, "--output", "link-1.h5", "--resume")
+        before = finished(self.dir / "1.h5")
+        wait_for(lambda: finished(self.dir / "1.h5") > before, "another network")
+        self.assertTrue(second.signal(signal.SIGSTOP, 0))
+        self.refuse(3, "sweep", *self.GRID, "--output", "1.h5", "--resume", says=["1.h5", "under another name"])
+        second.signal(signal.SIGCONT, 0)
+        self.assertEqual(second.result().returncode, 0)
+
+    def test_overwrite_leaves_the_other_name_alone(self):
+        first = self.suspended("1.h5")
+        self.succeed("sweep", *TINY, "--output", "link-1.h5", "--overwrite")
+        first.signal(signal.SIGCONT, 0)
+        self.assertEqual(first.result().returncode, 0)
+        self.succeed("status", "1.h5")
+        self.succeed("status", "link-1.h5")
+
+    def test_a_requeued_job_takes_over_from_a_writer_that_hangs(self):
+        first = self.suspended("1.h5", env={"SLURM_JOB_ID": "7"})
+        self.succeed("sweep", *self.GRID, "--output", "1.h5", "--resume",
+                     env={**environment(), "SLURM_JOB_ID": "7", "SLURM_RESTART_COUNT": "1"})
+        first.slay()
 
 
 class NoTables(Case):

@@ -4,6 +4,8 @@
 #include "catch.hpp"
 #include "support.hpp"
 
+#include <fcntl.h>
+
 #include <fstream>
 #include <sstream>
 
@@ -110,4 +112,52 @@ TEST_CASE("a writer on another node is believed to be alive only while it touche
             << R"({"host":"far","pid":1,"job":"","boot":"another kernel","attempt":0,"token":"x"})";
     }
     CHECK_NOTHROW(Lease::acquire(path)); // after some seconds
+}
+
+TEST_CASE("a file is not claimed under two names at once") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    const auto link = folder / "link.h5";
+    const auto open = [](const fs::path& name) {
+        return io::Descriptor(::open(name.c_str(), O_RDWR | O_CREAT, 0666));
+    };
+    const auto first = open(path);
+    fs::create_hard_link(path, link);
+    fs::create_directory_symlink(folder.path(), folder / "here");
+    const auto second = open(link);
+    const auto third = open(path);
+    io::claim_name(first.get(), path);
+    std::string text;
+    try {
+        io::claim_name(second.get(), link);
+    } catch (const FileError& error) {
+        text = error.what();
+    }
+    CHECK(text.find("link.h5: is being written by another sweep under another name") != std::string::npos);
+    // Writers of one name have the lease between them, by whatever way they come to it.
+    CHECK_NOTHROW(io::claim_name(third.get(), folder / "here/sweep.h5"));
+    // What flock(LOCK_SH) of a reader is on NFS.
+    struct flock whole = {};
+    whole.l_type = F_RDLCK;
+    whole.l_whence = SEEK_SET;
+    const io::Descriptor reader(::open(path.c_str(), O_RDONLY));
+    CHECK(::fcntl(reader.get(), F_OFD_SETLK, &whole) == 0);
+    CHECK_NOTHROW(io::claim_name(third.get(), path));
+    const auto other = open(folder / "other.h5");
+    CHECK_NOTHROW(io::claim_name(other.get(), folder / "other.h5"));
+}
+
+TEST_CASE("a claim ends with the open file") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    const auto open = [](const fs::path& name) {
+        return io::Descriptor(::open(name.c_str(), O_RDWR | O_CREAT, 0666));
+    };
+    {
+        const auto first = open(path);
+        fs::create_hard_link(path, folder / "link.h5");
+        io::claim_name(first.get(), path);
+    }
+    const auto second = open(folder / "link.h5");
+    CHECK_NOTHROW(io::claim_name(second.get(), folder / "link.h5"));
 }

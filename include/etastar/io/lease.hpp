@@ -58,4 +58,14 @@ private:
     std::string text_; // of NAME.lock as this writer wrote it
 };
 
+// Against a second writer through another hard link, which has a NAME.lock of its own: every writer holds a shared
+// lock on one byte of the file itself, far beyond any file's end, whose offset follows from the name. Throws
+// FileError while somebody holds another's byte. The lock ends with the open file, however its process ends; writers
+// under the same name, an older one that is being replaced among them, do not see each other's. Shared with shared
+// never collides: readers may lock the whole file, as flock(LOCK_SH) does on NFS. Where there are no such locks it
+// does nothing.
+//
+// `descriptor` is open for reading and writing, and stays open as long as the file is written; `file` is its name.
+void claim_name(int descriptor, const std::filesystem::path& file);
+
 } // namespace etastar::io
