@@ -102,7 +102,7 @@ void open_standard_streams() {
 
 int run_program(int argc, char** argv) {
     using namespace etastar;
-    const app::Arguments words(argv + 1, argv + argc);
+    const app::Arguments words(argv + std::min(argc, 1), argv + argc);
     const std::string command = words.empty() ? "" : words.front();
     const app::Arguments arguments(words.begin() + (words.empty() ? 0 : 1), words.end());
     try {

@@ -31,6 +31,13 @@ auto text(std::string* out, const std::string& standard) {
     return po::value<std::string>(out)->default_value(standard);
 }
 
+// An option without which something is not done: a script's empty variable must not leave it out.
+auto optional_text(const std::string& option, std::string* out) {
+    return text(out)->notifier([option](const std::string& value) {
+        if (value.empty()) throw UsageError(option + ": the value is empty");
+    });
+}
+
 // The system would take a NUL for the end of the name.
 void refuse_no_name(const std::string& option, const std::string& name) {
     if (name.empty()) throw UsageError(option + ": the file name is empty");
@@ -285,13 +292,13 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         "profile", po::bool_switch(&options.spec.profile), "also keep every layer's response")(
         "weight-budget", text(&budget, std::to_string(engine::default_weight_budget / mebibyte)),
         "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again")(
-        "shard", text(&shard),
+        "shard", optional_text("shard", &shard),
         "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them")(
         "output", file_name("output", &output)->default_value("etastar.h5"),
         "result file")("resume", po::bool_switch(&options.resume),
                        "run what is left of an existing result file; one that does not exist is created")(
         "overwrite", po::bool_switch(&options.overwrite), "replace an existing result file")(
-        "time-limit", text(&time_limit),
+        "time-limit", optional_text("time-limit", &time_limit),
         "90s, 45m or 3h50m: stop with exit code 4 before this time is over; --resume continues");
     parser.accept_config();
     if (!parser.parse(arguments)) return std::nullopt;
@@ -364,7 +371,7 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     std::string criterion, layer, resamples, seed;
     std::vector<std::string> files;
     std::vector<std::string> thresholds;
-    parser.add()("criterion", text(&criterion),
+    parser.add()("criterion", optional_text("criterion", &criterion),
                  "linear (first order in eta) or finite (the step itself); default: both")(
         "threshold", po::value(&thresholds), "bound c on E dz^2; repeatable; default 1")(
         "layer", text(&layer, "last"), "last, max or mean over hidden layers, or output")(

@@ -242,6 +242,7 @@ void SweepFile::lay_out(const Spec& spec, const Provenance& provenance) {
     descriptor_ = Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!descriptor_) fail_errno(path_, "create it");
     claim_name(descriptor_.get(), path_);
+    refuse_what_does_not_fit(descriptor_.get(), path_, file_bytes(spec));
 
     Builder builder(path_, temporary.path());
     const std::uint32_t version[] = {format_major, format_minor};

@@ -3,6 +3,7 @@
 #include "etastar/error.hpp"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,6 +42,15 @@ std::size_t read_at(int descriptor, const std::filesystem::path& path, std::uint
         done += static_cast<std::size_t>(count);
     }
     return done;
+}
+
+void refuse_what_does_not_fit(int descriptor, const std::filesystem::path& path, std::uint64_t bytes) {
+    struct statvfs status = {};
+    if (::fstatvfs(descriptor, &status) != 0) return;
+    const std::uint64_t available = std::uint64_t{status.f_bavail} * status.f_frsize;
+    if (available > 0 && bytes > available)
+        throw FileError(fmt::format("{}: cannot create it ({}: it takes {} bytes, {} are free)",
+                                    path.string(), std::strerror(ENOSPC), bytes, available));
 }
 
 TemporaryFile::~TemporaryFile() {

@@ -19,6 +19,10 @@ void write_at(int descriptor, const std::filesystem::path& path, std::uint64_t o
 std::size_t read_at(int descriptor, const std::filesystem::path& path, std::uint64_t offset, void* data,
                     std::size_t size);
 
+// Before hours of writing: throws FileError where the open file's file system says that it has some space, but not as
+// much.
+void refuse_what_does_not_fit(int descriptor, const std::filesystem::path& path, std::uint64_t bytes);
+
 // Removes a file in its destructor, unless it was given its final name.
 class TemporaryFile {
 public:

@@ -349,6 +349,14 @@ class HardLinks(Case):
         first.slay()
 
 
+class Sizes(Case):
+    def test_a_table_larger_than_the_disk(self):
+        # Before it is begun: four thousand million networks.
+        words = ["sweep", "--width", "1", "--depth", "1", "--seeds", "4294967295", "--eta", "0.1:1:lin232"]
+        self.refuse(3, *words, "--output", "new.h5", says=["new.h5", "No space left", " bytes, "])
+        self.assertEqual(self.names(), [])
+
+
 class NoTables(Case):
     """What is given for a sweep's file and is none."""
 

@@ -56,10 +56,10 @@ BAD_SWEEP = [
     ("precision", "half", "'half'"), ("precision", "float", "'float'"), ("precision", "sing", "'sing'"),
     ("train", "none", "'none'"), ("train", "LAST", "'LAST'"), ("train", "hid", "'hid'"),
     ("rates", "ntk", "'ntk'"), ("rates", "MUP", "'MUP'"), ("rates", "", "''"),
-    ("config", "absent.cfg", "'absent.cfg'"), ("config", ".", "'.'"), ("output", "", "empty"),
+    ("shard", "", "empty"), ("time-limit", "", "empty"), ("config", "absent.cfg", "'absent.cfg'"), ("config", ".", "'.'"), ("output", "", "empty"),
 ]
 BAD_FIT = [
-    ("criterion", "cubic", "'cubic'"), ("criterion", "Linear", "'Linear'"),
+    ("criterion", "", "empty"), ("criterion", "cubic", "'cubic'"), ("criterion", "Linear", "'Linear'"),
     *(("threshold", value, f"'{value}'") for value in ("0", "-1", "inf", "nan", "one", "1e400", "1,2")),
     ("layer", "first", "'first'"), ("layer", "", "''"), ("layer", "LAST", "'LAST'"),
     ("resamples", "0", "'0'"), ("resamples", "1", "1 "), ("resamples", "x", "'x'"), ("seed", "-1", "'-1'"),
