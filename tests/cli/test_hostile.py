@@ -9,7 +9,7 @@ import unittest
 
 import h5py
 
-from support import BINARY, Case, TINY, environment, finished, own_lines, raw_rows, run, together, wait_for
+from support import BINARY, Case, LAUNCHER, TINY, environment, finished, own_lines, raw_rows, run, together, wait_for
 
 LONGEST_LINE = 1000
 
@@ -194,7 +194,7 @@ class LostOutput(Case):
     """Standard output that is closed, full or read by nobody."""
 
     def lost(self, redirection, words, ranks=0):
-        launcher = [*os.environ.get("MPIEXEC", "mpirun --oversubscribe").split(), "-n", str(ranks)] if ranks else []
+        launcher = [*LAUNCHER, "-n", str(ranks)] if ranks else []
         return run([*launcher, "sh", "-c", f'exec "$0" "$@" {redirection}', BINARY, *words], self.dir)
 
     def test_reports(self):
@@ -283,7 +283,7 @@ class Spin(Case):
         # Object headers and heaps; the first two are circles to HDF5 1.10.
         path, data = self.unsealed()
         chance = random.Random(1)
-        for at in (891, 996, *(chance.randrange(3000) for _ in range(10))):
+        for at in (891, 996, *(chance.randrange(3000) for _ in range(3))):
             with self.subTest(at=at):
                 path.write_bytes(data[:at] + bytes([255 if data[at] != 255 else 0]) + data[at + 1:])
                 self.told(path)
@@ -355,6 +355,26 @@ class Sizes(Case):
         words = ["sweep", "--width", "1", "--depth", "1", "--seeds", "4294967295", "--eta", "0.1:1:lin232"]
         self.refuse(3, *words, "--output", "new.h5", says=["new.h5", "No space left", " bytes, "])
         self.assertEqual(self.names(), [])
+
+
+class Descriptors(Case):
+    def test_too_few(self):
+        whole = self.sweep(*TINY, name="whole.h5")
+        codes = []
+        for count in range(4, 12):
+            def limit():
+                resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+            with self.subTest(count=count):
+                result = self.etastar("sweep", *TINY, "--output", "new.h5", preexec_fn=limit)
+                codes.append(result.returncode)
+                if result.returncode == 0:
+                    self.assertTrue(raw_rows(self.dir / "new.h5") == raw_rows(whole))
+                    (self.dir / "new.h5").unlink()
+                elif result.returncode != 127:  # the dynamic loader's
+                    self.assert_refused(result, 3, ["new.h5", "Too many open files"])
+                self.assertEqual(self.names(), ["whole.h5"])
+        self.assertIn(3, codes)
+        self.assertEqual(codes[-1], 0)
 
 
 class NoTables(Case):
