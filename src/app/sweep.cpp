@@ -4,6 +4,8 @@
 #include "etastar/engine/blas.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/io/sweep_file.hpp"
+#include "etastar/io/sweep_reader.hpp"
+#include "etastar/isa.hpp"
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
 #include "etastar/theory/cell_rates.hpp"
@@ -138,6 +140,8 @@ std::vector<parallel::Unit> units_of(const std::vector<std::uint64_t>& networks,
 }
 
 parallel::EngineFactory engine_factory(const sweep::Spec& spec, std::size_t weight_budget) {
+    // Engines are made in another thread.
+    if (spec.engine == sweep::EngineKind::dense) engine::load_blas();
     return [spec, weight_budget] { return engine::make_engine(spec, weight_budget); };
 }
 
@@ -175,8 +179,19 @@ std::string pack_start(const Prepared& prepared) {
     return tree.dump();
 }
 
+// That a table will hold rows of different kernels.
+void tell_change_of_kernels(const SweepOptions& options, const std::string& core) {
+    if (options.spec.engine != sweep::EngineKind::dense) return;
+    const auto begun = io::SweepReader(options.output).provenance("blas_core");
+    if (begun == core) return;
+    print_error(fmt::format(
+        "{}: was begun with OpenBLAS's {} kernels and goes on with {}: rows differ in their last bits",
+        options.output.string(), begun, core));
+}
+
 std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator,
                                 Clock::time_point start) {
+    isa_limit(); // told before anything is begun
     auto options = parse_sweep("sweep", arguments);
     if (!options) return std::nullopt;
     const auto& spec = options->spec;
@@ -200,6 +215,7 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     provenance.mpi = communicator.description();
     provenance.blas = engine::blas_version();
     provenance.blas_core = engine::blas_core();
+    provenance.blas_core_chosen_by = engine::blas_core_chosen_by();
     if (options->shard_of) {
         provenance.shard = options->shard;
         provenance.shard_of = to_json(*options->shard_of);
@@ -207,6 +223,8 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     auto file = options->resume
                     ? io::SweepFile::open_or_create(options->output, spec, provenance)
                     : io::SweepFile::create(options->output, spec, provenance, options->overwrite);
+    if (!file.is_new() && !file.networks_left().empty())
+        tell_change_of_kernels(*options, provenance.blas_core);
     return Prepared{std::move(*options), std::move(file), deadline, overtime};
 }
 

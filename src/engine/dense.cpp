@@ -3,10 +3,9 @@
 #include "etastar/engine/blas.hpp"
 #include "etastar/engine/change.hpp"
 
+#include "blas_library.hpp"
 #include "kept.hpp"
 #include "power_of_two.hpp"
-
-#include <cblas.h>
 
 #include <algorithm>
 #include <cmath>
@@ -29,33 +28,34 @@ blasint blas_int(std::size_t size) { return static_cast<blasint>(size); }
 
 // y = A x for row-major A of rows x cols.
 void gemv(std::size_t rows, std::size_t cols, const float* a, const float* x, float* y) {
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols), x, 1,
-                0.0f, y, 1);
+    blas_library().sgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols),
+                         x, 1, 0.0f, y, 1);
 }
 void gemv(std::size_t rows, std::size_t cols, const double* a, const double* x, double* y) {
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x, 1,
-                0.0, y, 1);
+    blas_library().dgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols),
+                         x, 1, 0.0, y, 1);
 }
 
 // y += A^T x.
 void gemv_transposed(std::size_t rows, std::size_t cols, const float* a, const float* x, float* y) {
-    cblas_sgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols), x, 1,
-                1.0f, y, 1);
+    blas_library().sgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols),
+                         x, 1, 1.0f, y, 1);
 }
 void gemv_transposed(std::size_t rows, std::size_t cols, const double* a, const double* x, double* y) {
-    cblas_dgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x, 1, 1.0,
-                y, 1);
+    blas_library().dgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x,
+                         1, 1.0, y, 1);
 }
 
 // C = A B for row-major A of rows x inner and B of inner x cols.
 void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const float* a, const float* b, float* c) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols), blas_int(inner),
-                1.0f, a, blas_int(inner), b, blas_int(cols), 0.0f, c, blas_int(cols));
+    blas_library().sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0f, a, blas_int(inner), b, blas_int(cols), 0.0f, c,
+                         blas_int(cols));
 }
 void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const double* a, const double* b,
           double* c) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols), blas_int(inner),
-                1.0, a, blas_int(inner), b, blas_int(cols), 0.0, c, blas_int(cols));
+    blas_library().dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0, a, blas_int(inner), b, blas_int(cols), 0.0, c, blas_int(cols));
 }
 
 template <class T>
