@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <future>
+#include <new>
 #include <numeric>
 #include <optional>
 #include <system_error>
@@ -189,6 +190,20 @@ void tell_change_of_kernels(const SweepOptions& options, const std::string& core
         options.output.string(), begun, core));
 }
 
+void describe_blas(const sweep::Spec& spec, io::Provenance& provenance) {
+    try {
+        engine::load_blas();
+    } catch (const std::bad_alloc&) {
+        // The implicit engine does without.
+        if (spec.engine == sweep::EngineKind::dense) throw;
+        provenance.blas = provenance.blas_core = provenance.blas_core_chosen_by = "none";
+        return;
+    }
+    provenance.blas = engine::blas_version();
+    provenance.blas_core = engine::blas_core();
+    provenance.blas_core_chosen_by = engine::blas_core_chosen_by();
+}
+
 std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator,
                                 Clock::time_point start) {
     isa_limit(); // told before anything is begun
@@ -213,9 +228,7 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     provenance.host = parallel::host_name();
     provenance.ranks = static_cast<std::uint32_t>(communicator.size());
     provenance.mpi = communicator.description();
-    provenance.blas = engine::blas_version();
-    provenance.blas_core = engine::blas_core();
-    provenance.blas_core_chosen_by = engine::blas_core_chosen_by();
+    describe_blas(spec, provenance);
     if (options->shard_of) {
         provenance.shard = options->shard;
         provenance.shard_of = to_json(*options->shard_of);

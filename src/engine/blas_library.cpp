@@ -4,9 +4,14 @@
 
 #include "blas_choice.hpp"
 
+#include <sys/mman.h>
+
+#include <cstddef>
 #include <cstdlib>
+#include <new>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 #ifndef ETASTAR_BLAS_LINKED
 #include <dlfcn.h>
@@ -99,10 +104,28 @@ BlasLibrary load() {
 
 #endif
 
+// OpenBLAS tries for ever to map a buffer that there is no room for. So there must be room for the library and two
+// buffers before it is loaded (with OpenMP it maps one at once), and a first product makes it map what it will need,
+// which it keeps.
+BlasLibrary load_with_buffers() {
+    constexpr std::size_t buffer = std::size_t{32} << 22; // BUFFER_SIZE on x86-64, its largest
+    void* room = ::mmap(nullptr, 3 * buffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED) throw std::bad_alloc();
+    ::munmap(room, 3 * buffer);
+    const auto blas = load();
+    blas.set_num_threads(1);
+    constexpr blasint n = 128; // smaller products may do without a buffer
+    const std::vector<float> factor(n * n);
+    std::vector<float> product(n * n);
+    blas.sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0f, factor.data(), n, factor.data(), n,
+               0.0f, product.data(), n);
+    return blas;
+}
+
 } // namespace
 
 const BlasLibrary& blas_library() {
-    static const BlasLibrary library = load();
+    static const BlasLibrary library = load_with_buffers();
     return library;
 }
 

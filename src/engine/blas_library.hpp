@@ -22,7 +22,7 @@ struct BlasLibrary {
 };
 
 // The one of this process. Loading sets environment variables: the first call belongs into the main thread, before
-// there are others. std::runtime_error if it cannot be loaded.
+// there are others. std::runtime_error if it cannot be loaded, std::bad_alloc without 384 MiB of free addresses.
 const BlasLibrary& blas_library();
 
 } // namespace etastar::engine

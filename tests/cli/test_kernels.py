@@ -188,12 +188,13 @@ class Choice(Case):
 
 
 class LittleMemory(Case):
-    """OpenBLAS waits for ever for threads that it could not start: it must not try."""
+    """OpenBLAS waits for ever for threads that it could not start and for a buffer that it could not map: it must not try."""
 
     def test_ends(self):
         path = self.sweep(*TINY)
         commands = [["--version"], ["plan", *TINY], ["theory", "--width", "8", "--depth", "2"], ["fit", path],
-                    ["sweep", *TINY, "--engine", "dense", "--output", "new.h5", "--overwrite"]]
+                    ["sweep", "--engine", "dense", "--width", "512", "--depth", "2", "--seeds", "1", "--eta", "0.1:1:lin9",
+                     "--output", "new.h5", "--overwrite"]]
         for kilobytes in range(80000, 200001, 20000):
             def limit():
                 resource.setrlimit(resource.RLIMIT_AS, (1024 * kilobytes, 1024 * kilobytes))

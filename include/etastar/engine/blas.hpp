@@ -5,8 +5,8 @@
 namespace etastar::engine {
 
 // Loads the BLAS with kernels for this processor, unless it is loaded already. It sets environment variables: to be
-// called before other threads start. std::runtime_error if there is no BLAS, UsageError for a bad ETASTAR_ISA; the
-// others load it, too.
+// called before other threads start. std::runtime_error if there is no BLAS, UsageError for a bad ETASTAR_ISA,
+// std::bad_alloc without 384 MiB of free addresses. The others load it, too.
 void load_blas();
 
 // One thread for the products of the calling thread, whatever the environment says: ranks are the parallelism,
