@@ -9,8 +9,9 @@
 #include "etastar/random/normal.hpp"
 #include "etastar/random/stream.hpp"
 
+#include "engine/blas_library.hpp"
+
 #include <benchmark/benchmark.h>
-#include <cblas.h>
 
 #include <cmath>
 #include <cstddef>
@@ -135,11 +136,12 @@ public:
     void gemv_transposed() { vector_products(CblasTrans); }
 
     void gemm() {
+        const auto& blas = engine::blas_library();
         const auto n = static_cast<blasint>(n_);
         const auto k = static_cast<blasint>(columns_);
         for (std::size_t i = 0; i < count(); ++i)
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, n, 1.0f, matrix(i), n, panel_.data(),
-                        k, 0.0f, product_.data(), k);
+            blas.sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, n, 1.0f, matrix(i), n, panel_.data(),
+                       k, 0.0f, product_.data(), k);
         benchmark::ClobberMemory();
     }
 
@@ -150,10 +152,11 @@ private:
     const float* matrix(std::size_t i) const { return weights_.data() + i * n_ * n_; }
 
     void vector_products(CBLAS_TRANSPOSE transpose) {
+        const auto& blas = engine::blas_library();
         const auto n = static_cast<blasint>(n_);
         for (std::size_t i = 0; i < count(); ++i)
-            cblas_sgemv(CblasRowMajor, transpose, n, n, 1.0f, matrix(i), n, in_.data(), 1, 0.0f, out_.data(),
-                        1);
+            blas.sgemv(CblasRowMajor, transpose, n, n, 1.0f, matrix(i), n, in_.data(), 1, 0.0f, out_.data(),
+                       1);
         benchmark::ClobberMemory();
     }
 

@@ -1,5 +1,6 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/app/version.hpp"
+#include "etastar/isa.hpp"
 #include "etastar/parallel/mpi.hpp"
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
@@ -43,6 +44,7 @@ bool is_one_of(const std::string& text, std::initializer_list<const char*> choic
 
 // Commands of rank 0 alone.
 ExitCode run_alone(const std::string& command, const Arguments& arguments, int ranks) {
+    isa_limit(); // a bad setting is told
     if (command == "plan") return plan_command(arguments, ranks);
     if (command == "fit") return fit_command(arguments);
     if (command == "merge") return merge_command(arguments);

@@ -105,10 +105,19 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
     provenance.mpi = common("mpi");
     provenance.blas = common("blas");
     provenance.blas_core = common("blas_core");
+    provenance.blas_core_chosen_by = common("blas_core_chosen_by");
     for (const auto& shard : shards)
         provenance.merged_from +=
             (provenance.merged_from.empty() ? "" : ", ") + shard.path.filename().string();
     return provenance;
+}
+
+// That shards differ in more than their seeds.
+void tell_different_kernels(const sweep::Spec& spec, const std::string& cores) {
+    if (spec.engine == sweep::EngineKind::dense && cores.find(", ") != std::string::npos)
+        print_error(fmt::format(
+            "shards were computed with different kernels of OpenBLAS ({}): rows differ in their last bits",
+            cores));
 }
 
 // A cell's networks are neighbours in every table, its shards' in the order of their seeds.
@@ -157,7 +166,9 @@ ExitCode merge_command(const Arguments& arguments) {
     bool failed = false;
     for (auto& shard : shards) failed = refuse_unfinished(shard) || failed;
     sweep::validate(merged);
-    auto file = io::SweepFile::create(options->output, merged, provenance_of(shards), options->overwrite);
+    const auto provenance = provenance_of(shards);
+    auto file = io::SweepFile::create(options->output, merged, provenance, options->overwrite);
+    tell_different_kernels(merged, provenance.blas_core);
     copy_rows(shards, merged, file);
     file.mark_complete();
     write_summary(fmt::format("{}: {} networks, {} rows of {} shards\n", options->output.string(),

@@ -4,6 +4,8 @@
 #include "etastar/engine/blas.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/io/sweep_file.hpp"
+#include "etastar/io/sweep_reader.hpp"
+#include "etastar/isa.hpp"
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
 #include "etastar/theory/cell_rates.hpp"
@@ -15,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <future>
+#include <new>
 #include <numeric>
 #include <optional>
 #include <system_error>
@@ -138,6 +141,8 @@ std::vector<parallel::Unit> units_of(const std::vector<std::uint64_t>& networks,
 }
 
 parallel::EngineFactory engine_factory(const sweep::Spec& spec, std::size_t weight_budget) {
+    // Engines are made in another thread.
+    if (spec.engine == sweep::EngineKind::dense) engine::load_blas();
     return [spec, weight_budget] { return engine::make_engine(spec, weight_budget); };
 }
 
@@ -175,8 +180,33 @@ std::string pack_start(const Prepared& prepared) {
     return tree.dump();
 }
 
+// That a table will hold rows of different kernels.
+void tell_change_of_kernels(const SweepOptions& options, const std::string& core) {
+    if (options.spec.engine != sweep::EngineKind::dense) return;
+    const auto begun = io::SweepReader(options.output).provenance("blas_core");
+    if (begun == core) return;
+    print_error(fmt::format(
+        "{}: was begun with OpenBLAS's {} kernels and goes on with {}: rows differ in their last bits",
+        options.output.string(), begun, core));
+}
+
+void describe_blas(const sweep::Spec& spec, io::Provenance& provenance) {
+    try {
+        engine::load_blas();
+    } catch (const std::bad_alloc&) {
+        // The implicit engine does without.
+        if (spec.engine == sweep::EngineKind::dense) throw;
+        provenance.blas = provenance.blas_core = provenance.blas_core_chosen_by = "none";
+        return;
+    }
+    provenance.blas = engine::blas_version();
+    provenance.blas_core = engine::blas_core();
+    provenance.blas_core_chosen_by = engine::blas_core_chosen_by();
+}
+
 std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator,
                                 Clock::time_point start) {
+    isa_limit(); // told before anything is begun
     auto options = parse_sweep("sweep", arguments);
     if (!options) return std::nullopt;
     const auto& spec = options->spec;
@@ -198,8 +228,7 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     provenance.host = parallel::host_name();
     provenance.ranks = static_cast<std::uint32_t>(communicator.size());
     provenance.mpi = communicator.description();
-    provenance.blas = engine::blas_version();
-    provenance.blas_core = engine::blas_core();
+    describe_blas(spec, provenance);
     if (options->shard_of) {
         provenance.shard = options->shard;
         provenance.shard_of = to_json(*options->shard_of);
@@ -207,6 +236,8 @@ std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Comm
     auto file = options->resume
                     ? io::SweepFile::open_or_create(options->output, spec, provenance)
                     : io::SweepFile::create(options->output, spec, provenance, options->overwrite);
+    if (!file.is_new() && !file.networks_left().empty())
+        tell_change_of_kernels(*options, provenance.blas_core);
     return Prepared{std::move(*options), std::move(file), deadline, overtime};
 }
 

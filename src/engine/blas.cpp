@@ -1,13 +1,17 @@
 #include "etastar/engine/blas.hpp"
 
-#include <cblas.h>
+#include "blas_library.hpp"
 
 namespace etastar::engine {
 
-void use_one_blas_thread() { openblas_set_num_threads(1); }
+void load_blas() { blas_library(); }
 
-std::string blas_version() { return openblas_get_config(); }
+void use_one_blas_thread() { blas_library().set_num_threads(1); }
 
-std::string blas_core() { return openblas_get_corename(); }
+std::string blas_version() { return blas_library().config(); }
+
+std::string blas_core() { return blas_library().core(); }
+
+std::string blas_core_chosen_by() { return blas_library().core_chosen_by; }
 
 } // namespace etastar::engine

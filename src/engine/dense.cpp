@@ -3,10 +3,9 @@
 #include "etastar/engine/blas.hpp"
 #include "etastar/engine/change.hpp"
 
+#include "blas_library.hpp"
 #include "kept.hpp"
 #include "power_of_two.hpp"
-
-#include <cblas.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,38 +20,42 @@ namespace {
 constexpr std::size_t block_rows = 32;
 // The transposed product passes over its whole result once a block: fewer, larger blocks.
 constexpr std::size_t transposed_block_rows = 128;
+// Blocks of any number of columns follow each other aligned.
+static_assert(block_rows * sizeof(float) % operand_alignment == 0);
+static_assert(transposed_block_rows * sizeof(float) % operand_alignment == 0);
 
 blasint blas_int(std::size_t size) { return static_cast<blasint>(size); }
 
 // y = A x for row-major A of rows x cols.
 void gemv(std::size_t rows, std::size_t cols, const float* a, const float* x, float* y) {
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols), x, 1,
-                0.0f, y, 1);
+    blas_library().sgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols),
+                         x, 1, 0.0f, y, 1);
 }
 void gemv(std::size_t rows, std::size_t cols, const double* a, const double* x, double* y) {
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x, 1,
-                0.0, y, 1);
+    blas_library().dgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols),
+                         x, 1, 0.0, y, 1);
 }
 
 // y += A^T x.
 void gemv_transposed(std::size_t rows, std::size_t cols, const float* a, const float* x, float* y) {
-    cblas_sgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols), x, 1,
-                1.0f, y, 1);
+    blas_library().sgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols),
+                         x, 1, 1.0f, y, 1);
 }
 void gemv_transposed(std::size_t rows, std::size_t cols, const double* a, const double* x, double* y) {
-    cblas_dgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x, 1, 1.0,
-                y, 1);
+    blas_library().dgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x,
+                         1, 1.0, y, 1);
 }
 
 // C = A B for row-major A of rows x inner and B of inner x cols.
 void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const float* a, const float* b, float* c) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols), blas_int(inner),
-                1.0f, a, blas_int(inner), b, blas_int(cols), 0.0f, c, blas_int(cols));
+    blas_library().sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0f, a, blas_int(inner), b, blas_int(cols), 0.0f, c,
+                         blas_int(cols));
 }
 void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const double* a, const double* b,
           double* c) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols), blas_int(inner),
-                1.0, a, blas_int(inner), b, blas_int(cols), 0.0, c, blas_int(cols));
+    blas_library().dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0, a, blas_int(inner), b, blas_int(cols), 0.0, c, blas_int(cols));
 }
 
 template <class T>
@@ -130,7 +133,7 @@ template <class T>
 void DenseEngine<T>::prepare(const network::Network& network) {
     const std::size_t n = network.width();
     const std::size_t depth = network.depth();
-    const std::size_t matrix = n * n;
+    const std::size_t matrix = aligned_count<T>(n * n);
     kept_layers_ = static_cast<std::uint32_t>(std::min(depth - 1, weight_budget_ / (matrix * sizeof(T))));
     reserve_kept(kept_, kept_layers_ * matrix);
     block_.resize(transposed_block_rows * std::max(n, std::size_t{input_dim_}));
@@ -163,12 +166,18 @@ void DenseEngine<T>::draw_rows(const network::Network& network, std::uint32_t la
     }
 }
 
+// Where the rows of W^layer from `row` on are kept.
+template <class T>
+T* DenseEngine<T>::kept_rows(const network::Network& network, std::uint32_t layer, std::size_t row) {
+    const std::size_t n = network.width();
+    return kept_.data() + (layer - 2) * aligned_count<T>(n * n) + row * n;
+}
+
 // Rows of W^layer for the passes after the first.
 template <class T>
 const T* DenseEngine<T>::weight_rows(const network::Network& network, std::uint32_t layer, std::size_t row,
                                      std::size_t rows) {
-    const std::size_t n = network.width();
-    if (layer - 2 < kept_layers_) return kept_.data() + (std::size_t{layer} - 2) * n * n + row * n;
+    if (keeps(layer)) return kept_rows(network, layer, row);
     draw_rows(network, layer, row, rows, block_.data());
     return block_.data();
 }
@@ -181,10 +190,9 @@ void DenseEngine<T>::forward(const network::Network& network) {
         const std::size_t cols = network.columns(layer);
         const T* h = layer == 1 ? x_.data() : hidden_.data();
         T* z = z_.data() + (layer - 1) * n;
-        const bool keep = layer >= 2 && layer - 2 < kept_layers_;
         for (std::size_t row = 0; row < n; row += block_rows) {
             const std::size_t rows = std::min(block_rows, n - row);
-            T* w = keep ? kept_.data() + (std::size_t{layer} - 2) * n * n + row * n : block_.data();
+            T* w = keeps(layer) ? kept_rows(network, layer, row) : block_.data();
             draw_rows(network, layer, row, rows, w);
             gemv(rows, cols, w, h, z + row);
         }
@@ -198,7 +206,7 @@ void DenseEngine<T>::forward(const network::Network& network) {
 template <class T>
 void DenseEngine<T>::backward(const network::Network& network) {
     const std::size_t n = network.width();
-    std::vector<T>& u = hidden_; // df/dh^l
+    AlignedVector<T>& u = hidden_; // df/dh^l
     u = v_;
     double unit = normalize(n, u.data());
     for (std::uint32_t layer = network.depth(); layer >= 1; --layer) {
@@ -245,9 +253,9 @@ NetworkOutcome DenseEngine<T>::run(const network::NetworkId& id, std::span<const
     if (!hidden_layers_change) {
         columns.end_layer();
     } else {
-        std::vector<T> panel(n * k_count);      // mantissas of dh^{l-1}, a row per neuron
-        std::vector<T> next_panel(n * k_count); // and of dh^l
-        std::vector<T> product(block_rows * k_count);
+        AlignedVector<T> panel(n * k_count);      // mantissas of dh^{l-1}, a row per neuron
+        AlignedVector<T> next_panel(n * k_count); // and of dh^l
+        AlignedVector<T> product(block_rows * k_count);
         for (std::uint32_t layer = 1; layer <= id.depth; ++layer) {
             const double m = layer == 1 ? multiplier.first : multiplier.hidden;
             const bool carried = !columns.silent();
@@ -290,7 +298,7 @@ Estimate DenseEngine<T>::estimate(const sweep::Spec& spec, std::uint32_t width, 
     const double n = width;
     const double matrix = n * n;
     const double columns = static_cast<double>(spec.eta.size() + 1);
-    const std::size_t matrix_bytes = std::size_t{width} * width * sizeof(T);
+    const std::size_t matrix_bytes = aligned_count<T>(std::size_t{width} * width) * sizeof(T);
     const std::size_t kept = std::min<std::size_t>(depth - 1, weight_budget / matrix_bytes);
     const bool change = spec.train != network::Train::last;
     const double redrawn = change ? 2.0 * static_cast<double>(depth - 1 - kept) : 0.0;

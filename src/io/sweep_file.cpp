@@ -122,6 +122,7 @@ void build_provenance(Builder& builder, const Provenance& provenance) {
     builder.attribute(group.get(), "mpi", provenance.mpi);
     builder.attribute(group.get(), "blas", provenance.blas);
     builder.attribute(group.get(), "blas_core", provenance.blas_core);
+    builder.attribute(group.get(), "blas_core_chosen_by", provenance.blas_core_chosen_by);
     builder.attribute(group.get(), "hdf5", hdf5_version());
     builder.attribute(group.get(), "started",
                       fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds))));

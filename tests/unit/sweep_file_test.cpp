@@ -15,7 +15,7 @@ using sweep::Status;
 
 namespace {
 
-const io::Provenance provenance{"1.2.3", "abc", "host", 3, "mpi", "blas", "core", "", "", ""};
+const io::Provenance provenance{"1.2.3", "abc", "host", 3, "mpi", "blas", "core", "openblas", "", "", ""};
 
 sweep::TrialRow measured(const sweep::Spec& spec, std::uint64_t network, std::size_t k) {
     const auto id = spec.network(network);

@@ -4,6 +4,11 @@
 
 namespace etastar::engine {
 
+// Loads the BLAS with kernels for this processor, unless it is loaded already. It sets environment variables: to be
+// called before other threads start. std::runtime_error if there is no BLAS, UsageError for a bad ETASTAR_ISA,
+// std::bad_alloc without 384 MiB of free addresses. The others load it, too.
+void load_blas();
+
 // One thread for the products of the calling thread, whatever the environment says: ranks are the parallelism,
 // and the bits of a product depend on the number of threads. To be called where the products are computed: an
 // OpenBLAS with OpenMP keeps the number by calling thread.
@@ -13,5 +18,9 @@ void use_one_blas_thread();
 // equal ones.
 std::string blas_version();
 std::string blas_core();
+
+// Who chose the type: "openblas"; "etastar", where OpenBLAS's choice was below the processor's instruction set or beyond
+// what the processor or ETASTAR_ISA allows; or "environment" (OPENBLAS_CORETYPE).
+std::string blas_core_chosen_by();
 
 } // namespace etastar::engine

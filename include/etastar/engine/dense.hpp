@@ -1,5 +1,6 @@
 #pragma once
 
+#include "etastar/engine/aligned.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/network/network.hpp"
 #include "etastar/network/rates.hpp"
@@ -12,6 +13,10 @@ namespace etastar::engine {
 // Computes with the network's weight matrices: gemv forward, transposed gemv backward, gemm for the change,
 // in blocks of rows so that a block is still in cache when it has been drawn. T is float or double; sums over
 // neurons are double. z^l and delta^l are mantissas in a unit of their layer, a power of two.
+//
+// The bits of a product may depend on where its operands begin, modulo operand_alignment. So every operand, and every
+// matrix W^l that is kept, is aligned, and a block of rows begins a multiple of the alignment behind its matrix: whether
+// rows were kept or drawn anew, and where, then decides no bit.
 template <class T>
 class DenseEngine final : public Engine {
 public:
@@ -33,6 +38,8 @@ public:
 
 private:
     void prepare(const network::Network& network);
+    bool keeps(std::uint32_t layer) const { return layer >= 2 && layer - 2 < kept_layers_; }
+    T* kept_rows(const network::Network& network, std::uint32_t layer, std::size_t row);
     const T* weight_rows(const network::Network& network, std::uint32_t layer, std::size_t row,
                          std::size_t rows);
     void draw_rows(const network::Network& network, std::uint32_t layer, std::size_t row, std::size_t rows,
@@ -46,18 +53,18 @@ private:
     std::size_t weight_budget_;
 
     std::uint32_t kept_layers_ = 0; // W^2 .. W^{1 + kept_layers_} stay in kept_ after the forward pass
-    std::vector<T> kept_;
-    std::vector<T> block_;        // rows being drawn
+    AlignedVector<T> kept_;
+    AlignedVector<T> block_;      // rows being drawn
     std::vector<float> variates_; // the same, before widening to double
-    std::vector<T> x_;
-    std::vector<T> v_;
-    std::vector<T> z_;
-    std::vector<T> delta_;
+    AlignedVector<T> x_;
+    AlignedVector<T> v_;
+    AlignedVector<T> z_;
+    AlignedVector<T> delta_;
     std::vector<double> z_unit_;     // l = 0..L, of h^l, too
     std::vector<double> delta_unit_; // l = 1..L at index l
     std::vector<double> q_;          // ||h^l||^2, l = 0..L
     std::vector<double> delta2_;     // ||delta^l||^2, l = 1..L at index l
-    std::vector<T> hidden_;          // one layer's activations
+    AlignedVector<T> hidden_;        // one layer's activations
     double output_ = 0;              // f
 };
 

@@ -22,7 +22,8 @@ struct Provenance {
     std::uint32_t ranks = 1;
     std::string mpi;
     std::string blas;
-    std::string blas_core;   // results are reproducible to the bit for equal ones
+    std::string blas_core; // results are reproducible to the bit for equal ones
+    std::string blas_core_chosen_by;
     std::string shard;       // "3/16"; empty for a whole sweep
     std::string shard_of;    // spec of the whole sweep, JSON
     std::string merged_from; // files that were merged into this one, comma-separated; empty for a sweep
