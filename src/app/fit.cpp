@@ -2,6 +2,7 @@
 
 #include "etastar/analysis/report.hpp"
 #include "etastar/app/commands.hpp"
+#include "etastar/app/version.hpp"
 #include "etastar/io/sweep_reader.hpp"
 
 #include <fmt/format.h>
@@ -29,7 +30,8 @@ ExitCode fit_command(const Arguments& arguments) {
                 name_of(spec.engine), sweep::name_of(spec.train), sweep::name_of(spec.rates))
                 + to_text(report));
     }
-    if (!options->json.empty()) write_document(options->json, to_json(report));
+    if (!options->json.empty())
+        write_document(options->json, to_json(report, {options->file.string(), version()}));
     return ExitCode::done;
 }
 
