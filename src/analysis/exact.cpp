@@ -1,7 +1,5 @@
 #include "exact.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 namespace etastar::analysis {
@@ -17,21 +15,17 @@ double exact_response(const TrialTable& table, std::uint32_t width, std::uint32_
 std::optional<Asymptote> linear_asymptote(const TrialTable& table, theory::Layer layer, double threshold) {
     const auto& spec = table.spec;
     if (spec.train != network::Train::all && spec.train != network::Train::hidden) return std::nullopt;
-    const auto law = [&](int factor, double exponent, const char* power) {
-        return Asymptote{fmt::format("sqrt({} c) L^({})", factor, power), std::sqrt(factor * threshold),
-                         exponent};
-    };
     switch (layer) {
     case theory::Layer::last:
     case theory::Layer::max:
-        return law(3, -1.5, "-3/2");
+        return Asymptote{"sqrt(3 c) L^(-3/2)", std::sqrt(3 * threshold), -1.5};
     case theory::Layer::mean:
-        return law(12, -1.5, "-3/2");
+        return Asymptote{"sqrt(12 c) L^(-3/2)", std::sqrt(12 * threshold), -1.5};
     case theory::Layer::output:
         break;
     }
     if (spec.rates != network::Rates::mup) return std::nullopt;
-    return law(4, -1, "-1");
+    return Asymptote{"2 sqrt(c) L^(-1)", 2 * std::sqrt(threshold), -1};
 }
 
 } // namespace etastar::analysis
