@@ -182,7 +182,7 @@ def read_document(text: str, name: str) -> Document:
         return Document([read_fit(fit) for fit in tree["fits"]],
                         {str(entry["criterion"]): [read_curve(cell) for cell in entry["cells"]] for entry in tree["curves"]},
                         {key: int(tree["rows"][key]) for key in ("all", "finished", "pending", "failed", "damaged")})
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         fail(3, f"{name}: not a document of `etastar fit --json` of this version: {error!r}")
 
 
@@ -298,7 +298,7 @@ def points(ax: plt.Axes, x: np.ndarray, triples: np.ndarray, limits: tuple[float
     bars = np.nan_to_num([value - low, high - value]).clip(0)
     ax.errorbar(x[shown], value, yerr=bars, ls="none", elinewidth=1, capsize=2, **style)
     arrow = {key: style[key] for key in ("color", "mfc") if key in style}
-    for beyond, at, marker in ((triples[:, 0] < limits[0], 0.04, "v"), (triples[:, 0] > limits[1], 0.96, "^")):
+    for beyond, at, marker in ((triples[:, 0] < limits[0], 0.06, "v"), (triples[:, 0] > limits[1], 0.94, "^")):
         if beyond.any():
             ax.plot(x[beyond], np.full(beyond.sum(), at), marker=marker, ms=6, ls="", transform=ax.get_xaxis_transform(),
                     zorder=5, **arrow)
@@ -358,7 +358,8 @@ def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
     other = "width" if axis == "depth" else "depth"
     every = [cell for fit in fits for cell in fit.cells]
     if all(np.isnan(cell.star[0]) for cell in every):
-        return blank_figure(f"no $\\eta^\\star$ at $c = {fits[0].threshold:g}$: {every[0].note}")
+        reason = every[0].note.replace("$", r"\$")
+        return blank_figure(f"no $\\eta^\\star$ at $c = {fits[0].threshold:g}$: {reason}")
     ran = [cell for cell in every if cell.networks > 0]
     xs, lines = (sorted({getattr(cell, name) for cell in ran}) for name in (axis, other))
     ratios = np.array([cell.ratio for cell in every])
