@@ -309,7 +309,8 @@ def ratio_limits(triples: np.ndarray) -> tuple[float, float]:
     """Around 1 and wide enough for what is typical: one point must not flatten the others."""
     triples = triples[np.isfinite(triples[:, 0])]
     bars = np.nanmax(np.abs(np.nan_to_num(triples[:, 1:], nan=1) - 1), axis=1)
-    typical = np.median(np.maximum(np.abs(triples[:, 0] - 1), bars))
+    half, most = np.quantile(np.maximum(np.abs(triples[:, 0] - 1), bars), (0.5, 0.7), method="lower")
+    typical = min(most, max(half, 0.5))
     ends = np.concatenate([triples[:, 0], triples[np.isfinite(triples)]])
     room = max(4 * typical, 0.01)
     low, high = min(max(ends.min(), 1 - room), 0.99), max(min(ends.max(), 1 + room), 1.01)
