@@ -1,35 +1,42 @@
 #!/usr/bin/python3
-"""Draw eta* against depth, and the finite step against eta, from an Etastar sweep file."""
+"""Draw what `etastar fit` says of a sweep: eta* against depth and against width, and the finite step against eta.
+
+FILE is the sweep's HDF5 file, of which `etastar fit` is asked, or a document that `etastar fit --json` has written. Writes
+eta_star (against depth, or against width where there is one depth), eta_star_width (where there are several of both) and
+dz2 (the step); of several thresholds eta_star_c0.01 and so on."""
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
-import zlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-# Only reads: a lock held here could make a running sweep give up.
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 try:
-    import h5py
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     import numpy as np
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 except ImportError as error:
-    sys.exit(f"plot_sweep: {error}; needs python3-h5py, python3-numpy and python3-matplotlib")
+    sys.exit(f"plot_sweep: {error}; needs python3-numpy and python3-matplotlib")
 
-DONE, NONFINITE, FAILED = 1, 2, 3
-FIELDS = ["width", "depth", "seed", "eta", "output", "dz2_last", "response_last", "status"]
-REPLICAS = 1000
 MARKERS = "osD^vPX"
 GREY = "0.35"
-KEY_INCHES = 1.85
+GUIDE = "#c8102e"
+KEY_INCHES = 1.95
+LABELS = {"linear": "linear order", "finite": "finite step"}
+CHANGE = {"last": r"$\Vert\Delta z^L\Vert^2/n$", "max": r"$\mathrm{max}_\ell\,\Vert\Delta z^\ell\Vert^2/n$",
+          "mean": r"$L^{-1}\sum_\ell\Vert\Delta z^\ell\Vert^2/n$", "output": r"$(\Delta f)^2$"}
+SYMBOLS = {"width": "n", "depth": "L"}
 STYLE = {
     "font.family": "STIXGeneral", "mathtext.fontset": "stix", "font.size": 11, "axes.labelsize": 13,
     "axes.titlesize": 12, "legend.fontsize": 10.5, "legend.frameon": False, "axes.linewidth": 0.8,
@@ -40,14 +47,49 @@ STYLE = {
 
 @dataclass
 class Cell:
-    """One (width, depth). A triple is a value and its 95 % interval; NaN where there is none."""
+    """One (width, depth) of a fit. A triple is a value and its 95 % interval; NaN where there is none."""
     width: int
     depth: int
-    eta: np.ndarray            # the step sizes with finished rows
-    dz2: np.ndarray            # 3 x eta: mean dz2_last over networks
-    response: float            # mean of (1 + f^2) G_L, so that the mean dz2 is eta^2 response at linear order
-    star: np.ndarray           # triple: eta* of the linear criterion
-    star_finite: np.ndarray    # triple: where the mean dz2 crosses the threshold
+    networks: int
+    star: np.ndarray     # triple: eta*
+    exact: float
+    ratio: np.ndarray    # triple: eta* over exact
+    note: str
+
+
+@dataclass
+class ExactCurve:
+    at: int              # the width or depth that it belongs to
+    x: np.ndarray
+    star: np.ndarray
+
+
+@dataclass
+class Fit:
+    """One criterion at one threshold."""
+    criterion: str
+    threshold: float
+    layer: str
+    cells: list[Cell]
+    exact: dict[str, list[ExactCurve]]    # by the axis along which they go
+    guide: tuple[str, np.ndarray, np.ndarray] | None    # the law as text, depths, eta*
+
+
+@dataclass
+class Curve:
+    """What a criterion looks at, at one (width, depth), against the rate."""
+    width: int
+    depth: int
+    eta: np.ndarray
+    mean: np.ndarray     # 3 x eta: mean over networks and its interval; NaN where the mean is not finite
+    linear: np.ndarray   # the prediction of first order in eta
+
+
+@dataclass
+class Document:
+    fits: list[Fit]
+    curves: dict[str, list[Curve]] = field(default_factory=dict)    # by criterion
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 def fail(code: int, message: str) -> NoReturn:
@@ -56,138 +98,132 @@ def fail(code: int, message: str) -> NoReturn:
 
 
 def note(message: str) -> None:
-    print(f"plot_sweep: note: {message}", file=sys.stderr)
+    print(f"plot_sweep: note: {' '.join(message.split())}", file=sys.stderr)
 
 
-def text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+# What fit says
 
 
-def intact(rows: np.ndarray) -> np.ndarray:
-    """Which rows are whole: `check` is the CRC-32 of the bytes before it."""
-    row, end = rows.dtype.itemsize, rows.dtype.fields["check"][1]
-    data = memoryview(rows.tobytes())
-    checks = (zlib.crc32(data[i * row:i * row + end]) for i in range(len(rows)))
-    return np.fromiter(checks, dtype=np.uint32, count=len(rows)) == rows["check"]
+def find_etastar() -> str:
+    """The program: the one named by ETASTAR_BIN, of this checkout or installation, or on PATH."""
+    if named := os.environ.get("ETASTAR_BIN"):
+        return named
+    here = Path(__file__).resolve().parent
+    built = sorted(here.parent.glob("build/*/bin/etastar"), key=lambda path: (path.parts[-3] != "release", path))
+    for path in (*built, here.parent / "bin" / "etastar", here.parents[2] / "bin" / "etastar"):
+        if os.access(path, os.X_OK):
+            return str(path)
+    return shutil.which("etastar") or fail(3, "no etastar in build/*/bin, ../bin, ../../../bin or on PATH; set ETASTAR_BIN, "
+                                              "or give a document of `etastar fit --json`")
 
 
-def read_sweep(path: str) -> tuple[dict, np.ndarray]:
-    """The spec and the finished rows."""
-    if not os.path.isfile(path):
-        fail(3, f"{path}: no such file")
-    if not h5py.is_hdf5(path):
-        fail(3, f"{path}: not an HDF5 file")
+def ask_fit(options: argparse.Namespace) -> str:
+    command = [find_etastar(), "fit", options.file, "--json", "-"]
+    for threshold in options.threshold or [1.0]:
+        command += ["--threshold", repr(threshold)]
+    for name in ("layer", "criterion"):
+        if value := getattr(options, name):
+            command += [f"--{name}", value]
     try:
-        with h5py.File(path, "r") as file:
-            if (kind := text(file.attrs.get("filetype", "missing"))) != "etastar-sweep":
-                fail(3, f"{path}: filetype is {kind}, expected etastar-sweep")
-            if (major := int(np.ravel(file.attrs["format_version"])[0])) > 1:
-                fail(3, f"{path}: format version {major} is newer than 1, the newest this program reads")
-            spec, rows = json.loads(text(file.attrs["spec"])), file["trials"][:]
-        whole = intact(rows)
-        rows = rows[FIELDS]
-        finished = whole & np.isin(rows["status"], (DONE, NONFINITE))
-        failed, damaged = int((whole & (rows["status"] == FAILED)).sum()), int((~whole).sum())
-        if (spec["train"] not in ("all", "first", "hidden", "last") or spec["rates"] not in ("mup", "global")
-                or not spec["input_dim"] > 0):
-            raise ValueError("spec has an unknown train, rates or input_dim")
-        if not all((rows[name][finished] > 0).all() for name in ("width", "depth", "eta")):
-            raise ValueError("a finished row has a width, depth or eta that is not positive")
-    except Exception as error:    # h5py has no common base for what a damaged file raises
-        fail(3, f"{path}: damaged or not a sweep: {error}")
-    pending = len(rows) - int(finished.sum()) - failed - damaged
-    left = f"{pending} pending, {failed} failed and {damaged} damaged of {len(rows)} rows"
-    if not finished.any():
-        fail(3, f"{path}: no finished rows: {left}")
-    if not finished.all():
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace")
+    except OSError as error:
+        fail(3, f"{command[0]}: cannot be run ({error.strerror}); it is asked for what to draw")
+    if result.returncode != 0:
+        lines = result.stderr.splitlines() or [f"{command[0]} fit ended with {result.returncode} and said nothing"]
+        fail(result.returncode if result.returncode in (2, 3) else 1, lines[-1].removeprefix("etastar: "))
+    return result.stdout
+
+
+def is_document(path: str) -> bool:
+    """JSON begins with a brace; what else it may be, `etastar fit` says."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(64).lstrip()[:1] == b"{"
+    except OSError:
+        return False
+
+
+def number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def numbers(values: list) -> np.ndarray:
+    return np.array([number(value) for value in values])
+
+
+def triple(value: float | None, interval: list | None) -> np.ndarray:
+    return numbers([value, *(interval or [None, None])])
+
+
+def read_cell(tree: dict) -> Cell:
+    ratio = tree["ratio"] or {"value": None, "ci95": None}
+    return Cell(int(tree["width"]), int(tree["depth"]), int(tree["networks"]), triple(tree["eta_star"], tree["ci95"]),
+                number(tree["exact"]), triple(ratio["value"], ratio["ci95"]), str(tree.get("note", "")))
+
+
+def read_fit(tree: dict) -> Fit:
+    exact = {axis: [ExactCurve(int(curve[other]), numbers(curve[axis]), numbers(curve["eta_star"]))
+                    for curve in tree["exact_curves"][axis]] for axis, other in (("depth", "width"), ("width", "depth"))}
+    line = tree["asymptote"]
+    guide = line and (str(line["law"]), numbers(line["depth"]), numbers(line["eta_star"]))
+    return Fit(str(tree["criterion"]), float(tree["threshold"]), str(tree["layer"]),
+               [read_cell(cell) for cell in tree["cells"]], exact, guide)
+
+
+def read_curve(tree: dict) -> Curve:
+    eta = numbers(tree["eta"])
+    mean = np.array([triple(*point) for point in zip(tree["mean"], tree["ci95"], strict=True)]).T
+    return Curve(int(tree["width"]), int(tree["depth"]), eta, mean, numbers(tree["linear"] or [None] * len(eta)))
+
+
+def read_document(text: str, name: str) -> Document:
+    try:
+        tree = json.loads(text)
+        return Document([read_fit(fit) for fit in tree["fits"]],
+                        {str(entry["criterion"]): [read_curve(cell) for cell in entry["cells"]] for entry in tree["curves"]},
+                        {key: int(tree["rows"][key]) for key in ("all", "finished", "pending", "failed", "damaged")})
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        fail(3, f"{name}: not a document of `etastar fit --json` of this version: {error!r}")
+
+
+def choose(document: Document, options: argparse.Namespace) -> Document:
+    """The part of the document that was asked for."""
+    fits = document.fits
+    for name, asked in (("criterion", [options.criterion]), ("layer", [options.layer]), ("threshold", options.threshold)):
+        if not asked or asked == [None]:
+            continue
+        there = list(dict.fromkeys(getattr(fit, name) for fit in fits))
+        for value in asked:
+            if value not in there:
+                fail(2, f"{options.file}: has no fit with {name} {value}; there is {', '.join(map(str, there)) or 'none'}")
+        fits = [fit for fit in fits if getattr(fit, name) in asked]
+    if not fits or not any(fit.cells for fit in fits):
+        fail(3, f"{options.file}: a document without fits")
+    names = {fit.criterion for fit in fits}
+    return Document(fits, {name: cells for name, cells in document.curves.items() if name in names}, document.rows)
+
+
+def tell(document: Document, name: str) -> None:
+    """Notes on all that the figures do not show."""
+    rows = document.rows
+    left = "{pending} pending, {failed} failed and {damaged} damaged of {all} rows".format(**rows)
+    if rows["finished"] == 0:
+        fail(3, f"{name}: no finished rows: {left}")
+    if rows["finished"] < rows["all"]:
         note(f"left out {left}")
-    return spec, rows[finished]
+    for fit in document.fits:
+        lost = [cell for cell in fit.cells if np.isnan(cell.star[0])]
+        if not lost:
+            continue
+        # The rates at which grids end differ from cell to cell.
+        counts = Counter(re.sub(r", [0-9.e+-]+$", "", cell.note) for cell in lost)
+        reasons = "; ".join(f"{reason} ({count})" for reason, count in counts.most_common(3))
+        where = ", ".join(f"n = {c.width}, L = {c.depth}" for c in lost[:3]) + (", ..." if len(lost) > 3 else "")
+        note(f"{fit.criterion}, threshold {fit.threshold:g}: {len(lost)} of {len(fit.cells)} cells have no eta* and are not "
+             f"drawn, at {where}: {reasons}")
 
 
-def exact_response(n: int, depth: int, spec: dict) -> np.ndarray:
-    """E G_l for l = 1..depth at width n, from the second moments of the masked matrix B^l, which close."""
-    first_rate = float(n if spec["rates"] == "mup" else spec["input_dim"])
-    c1 = first_rate if spec["train"] in ("all", "first") else 0.0
-    w = 1.0 if spec["train"] in ("all", "hidden") else 0.0
-    s, one, two = 2.0 / n, n / 2.0, n * (n - 1) / 4.0    # one, two: expected live units, ordered pairs of them
-    alpha, beta, gamma = c1**2 * (one + two), c1**2 * one, c1 * (n + 2 * two)
-    rho, kappa = c1 * n, n * (n + 5.0)
-    response = [c1**2 / (2.0 * n**2)]
-    for _ in range(1, depth):
-        learnt = 2 * s * w * gamma + w**2 * kappa
-        m_ii2, m_iijj = s**2 * (alpha + 2 * beta) + learnt, s**2 * alpha + learnt
-        z2m_ii, z2m_jj = s**2 * (gamma + 2 * rho) + s * w * kappa, s**2 * gamma + s * w * kappa
-        response.append((m_ii2 + (n - 1) * s**2 * beta) / (2.0 * n**2))
-        alpha, beta = one * m_ii2 + two * m_iijj, one * m_ii2 + two * s**2 * beta
-        gamma, rho = one * z2m_ii + two * z2m_jj, one * z2m_ii + two * s**2 * rho
-        kappa *= (3 * one + two) * s**2
-    return np.array(response)
-
-
-def star(response: np.ndarray, c: float) -> np.ndarray:
-    """(c / response)^(1/2), NaN where that is no positive number."""
-    return np.sqrt(c / np.where(np.isfinite(response) & (response > 0), response, np.nan))
-
-
-def bootstrap_means(samples: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Column means, and their replicas when rows (networks) are resampled; NaN is absent, inf stays inf."""
-    n = len(samples)
-    present, infinite = (~np.isnan(samples)).astype(float), np.isinf(samples).astype(float)
-    values = np.where(np.isfinite(samples), samples, 0.0)
-
-    def means(weights: np.ndarray) -> np.ndarray:
-        return np.where(weights @ infinite > 0, np.inf, weights @ values / (weights @ present))
-
-    chunk, replicas = max(1, 2**22 // n), []    # bounds the memory of the weights
-    for start in range(0, REPLICAS, chunk):
-        b = min(chunk, REPLICAS - start)
-        drawn = rng.integers(n, size=(b, n)) + n * np.arange(b)[:, None]
-        replicas.append(means(np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n).astype(float)))
-    return means(np.ones((1, n)))[0], np.concatenate(replicas)
-
-
-def interval(replicas: np.ndarray) -> np.ndarray:
-    return np.percentile(replicas, (2.5, 97.5), axis=0, method="nearest")    # nearest: inf must not become NaN
-
-
-def crossing(eta: np.ndarray, mean: np.ndarray, c: float) -> np.ndarray:
-    """First upward crossing of c along the last axis, log-log; NaN unless two finite means bracket it."""
-    if len(eta) < 2:
-        return np.full(mean.shape[:-1], np.nan)
-    rises = (mean[..., :-1] <= c) & (mean[..., 1:] >= c)
-    k = rises.argmax(-1)
-    low, high = (np.log(np.take_along_axis(mean, (k + i)[..., None], -1)[..., 0]) for i in (0, 1))
-    at = eta[k] * (eta[k + 1] / eta[k]) ** ((np.log(c) - low) / (high - low))
-    return np.where(rises.any(-1) & np.isfinite(low) & np.isfinite(high), at, np.nan)
-
-
-def make_cell(rows: np.ndarray, c: float) -> Cell:
-    width, depth = int(rows["width"][0]), int(rows["depth"][0])
-    seeds, network = np.unique(rows["seed"], return_inverse=True)
-    eta, column = np.unique(rows["eta"], return_inverse=True)
-    samples = np.full((len(seeds), len(eta) + 1), np.nan)
-    overflow = ~np.isfinite(rows["dz2_last"])
-    samples[network, column] = np.where(overflow, np.inf, rows["dz2_last"])
-    # Every row of a network repeats its response: any usable one stands for the network.
-    linear = (1 + rows["output"] ** 2) * rows["response_last"]
-    usable = np.isfinite(linear)
-    samples[:, -1] = np.inf
-    samples[network[usable], -1] = linear[usable]
-
-    mean, replicas = bootstrap_means(samples, np.random.default_rng([20230512, width, depth]))
-    bounds = interval(replicas) if len(seeds) > 1 else np.full((2, len(mean)), np.nan)
-    finite, at = crossing(eta, mean[:-1], c), crossing(eta, replicas[:, :-1], c)
-    # A replica that crosses outside the grid counts as crossing at the grid's end.
-    at = np.where(np.isnan(at), np.where(replicas[:, 0] > c, eta[0], eta[-1]), at)
-    ends = interval(at) if len(seeds) > 1 and np.isfinite(finite) else np.full(2, np.nan)
-    return Cell(width, depth, eta, np.vstack([mean, bounds])[:, :-1], float(mean[-1]),
-                star(np.array([mean[-1], bounds[1, -1], bounds[0, -1]]), c), np.array([finite, *ends]))
-
-
-def make_cells(rows: np.ndarray, c: float) -> list[Cell]:
-    rows = rows[np.lexsort((rows["depth"], rows["width"]))]
-    _, starts = np.unique(rows[["width", "depth"]], return_index=True)
-    return [make_cell(part, c) for part in np.split(rows, np.sort(starts)[1:])]
+# Axes
 
 
 def colours(count: int) -> np.ndarray:
@@ -195,8 +231,12 @@ def colours(count: int) -> np.ndarray:
     return plt.get_cmap("viridis")(np.linspace(0.08, 0.86, count) if count > 1 else [0.25])
 
 
+def integer(n: int) -> str:
+    return f"2^{{{n.bit_length() - 1}}}" if n >= 2**14 and n & (n - 1) == 0 else str(n)
+
+
 def equals(name: str, n: int) -> str:
-    return f"${name} = 2^{{{n.bit_length() - 1}}}$" if n >= 2**14 and n & (n - 1) == 0 else f"${name} = {n}$"
+    return f"${name} = {integer(n)}$"
 
 
 def log_axis(axis: matplotlib.axis.Axis, low: float, high: float) -> None:
@@ -205,7 +245,7 @@ def log_axis(axis: matplotlib.axis.Axis, low: float, high: float) -> None:
     half = max(1.05 * half + 0.1, np.log(2))
     (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(np.exp(centre - half), np.exp(centre + half))
     decades = 2 * half / np.log(10)
-    labelled = (1, 2, 3, 5) if decades < 1 else (1, 2, 5) if decades < 2.2 else (1,)
+    labelled = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.7 else (1, 2, 3, 5) if decades < 1 else (1, 2, 5) if decades < 2.2 else (1,)
     axis.set_major_locator(LogLocator(subs=labelled, numticks=8 if len(labelled) == 1 else 20))
     axis.set_minor_locator(LogLocator(subs=range(1, 10) if decades < 8 else (1,), numticks=1000))
     plain = FuncFormatter(lambda value, _: f"{value:g}")
@@ -214,23 +254,32 @@ def log_axis(axis: matplotlib.axis.Axis, low: float, high: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def depth_axis(axis: matplotlib.axis.Axis, depths: list[int], low: float, high: float) -> None:
-    """A tick at every depth, labelled where there is room."""
+def integer_axis(axis: matplotlib.axis.Axis, values: list[int], low: float, high: float) -> None:
+    """A tick at every value, labelled where there is room."""
     log_axis(axis, low, high)
-    labelled = depths[:1]
-    for depth in depths[1:]:
-        if np.log(depth / labelled[-1]) >= 0.07 * np.log(high / low):
-            labelled.append(depth)
+    reach = np.log(axis.get_view_interval()[1] / axis.get_view_interval()[0])
+    labelled = values[:1]
+    for value in values[1:]:
+        if np.log(value / labelled[-1]) >= 0.085 * reach:
+            labelled.append(value)
     axis.set_major_locator(FixedLocator(labelled))
-    axis.set_minor_locator(FixedLocator(depths))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axis.set_minor_locator(FixedLocator(values))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"${integer(round(value))}$"))
 
 
 def sample(label: str, **style: object) -> Line2D:
     return Line2D([], [], label=label, **{"color": GREY, "ms": 5, **style})
 
 
-def add_key(fig: plt.Figure, title: str, styles: list[Line2D], name: str, values: list[int], markers: str) -> None:
+def bar_sample() -> Line2D:
+    return sample("95 % interval", marker=r"$\mathrm{I}$", ls="", ms=9)
+
+
+def beyond_sample() -> Line2D:
+    return sample("beyond the panel", marker="^", ls="", ms=5)
+
+
+def add_key(fig: plt.Figure, title: str, styles: list, name: str, values: list[int], markers: str) -> None:
     """Right of the panels: what the styles mean, and which colour is which value (of many values, some)."""
     shades = colours(len(values))
     shown = np.unique(np.linspace(0, len(values) - 1, min(len(values), 12)).round().astype(int))
@@ -241,125 +290,252 @@ def add_key(fig: plt.Figure, title: str, styles: list[Line2D], name: str, values
     fig.legend(handles=styles, title=title, loc="upper left", bbox_to_anchor=(right, 1), handlelength=1.9)
 
 
-def points(ax: plt.Axes, x: np.ndarray, triples: np.ndarray, **style: object) -> None:
-    """Markers with error bars; an end that is not finite is left off."""
-    value, low, high = triples[np.isfinite(triples[:, 0])].T
-    bars = np.nan_to_num([value - low, high - value], posinf=0).clip(0)
-    ax.errorbar(x[np.isfinite(triples[:, 0])], value, yerr=bars, ls="none", elinewidth=1, capsize=2, **style)
+def points(ax: plt.Axes, x: np.ndarray, triples: np.ndarray, limits: tuple[float, float], **style: object) -> bool:
+    """Markers with error bars; an end that is open is left off. Of a value beyond the limits an arrow at the border is
+    left; true if there is one."""
+    shown = (triples[:, 0] >= limits[0]) & (triples[:, 0] <= limits[1])
+    value, low, high = triples[shown].T
+    bars = np.nan_to_num([value - low, high - value]).clip(0)
+    ax.errorbar(x[shown], value, yerr=bars, ls="none", elinewidth=1, capsize=2, **style)
+    arrow = {key: style[key] for key in ("color", "mfc") if key in style}
+    for beyond, at, marker in ((triples[:, 0] < limits[0], 0.06, "v"), (triples[:, 0] > limits[1], 0.94, "^")):
+        if beyond.any():
+            ax.plot(x[beyond], np.full(beyond.sum(), at), marker=marker, ms=6, ls="", transform=ax.get_xaxis_transform(),
+                    zorder=5, **arrow)
+    return bool((~shown & ~np.isnan(triples[:, 0])).any())
 
 
-def star_figure(cells: list[Cell], spec: dict, c: float) -> plt.Figure:
-    """eta* against depth, and below it the linear criterion over its exact value."""
-    widths, depths = sorted({cell.width for cell in cells}), sorted({cell.depth for cell in cells})
-    first, last = (depths[0], depths[-1]) if len(depths) > 1 else (max(1, depths[0] // 2), 2 * depths[0])
-    line = np.arange(first, last + 1)
-    fig, (ax, below) = plt.subplots(2, 1, figsize=(6.6, 5.0), sharex=True, layout="constrained",
-                                    gridspec_kw={"height_ratios": [3, 1]})
-    # Below, the widths of one depth stand side by side, apart from the next depth's.
-    step = min(0.02 * np.log(last / first), 0.6 * min(np.diff(np.log(depths)), default=1) / len(widths))
-    for i, (width, shade) in enumerate(zip(widths, colours(len(widths)))):
-        row = [cell for cell in cells if cell.width == width]
-        x = np.array([cell.depth for cell in row])
-        linear, finite = np.array([cell.star for cell in row]), np.array([cell.star_finite for cell in row])
-        exact = star(exact_response(width, last, spec), c)
-        mark = {"color": shade, "marker": MARKERS[i % len(MARKERS)]}
-        ax.plot(line, exact[line - 1], color=shade, zorder=1)
-        ax.plot(x, finite[:, 0], color=shade, ls=":", lw=0.9, zorder=1)
-        points(ax, x, finite, ms=7, mfc="white", zorder=2, **mark)
-        points(ax, x, linear, ms=5, zorder=3, **mark)
-        points(below, x * np.exp(step * (i - (len(widths) - 1) / 2)), linear / exact[x - 1, None], ms=4, **mark)
-    styles = [sample(r"$\eta^\star$, linear order", marker="o", ls=""), sample("exact, linear order")]
-    if any(np.isfinite(cell.star_finite[0]) for cell in cells):
-        label = r"$\eta^\star_{\mathrm{fin}}$, finite step"
-        styles.append(sample(label, marker="o", ms=7, mfc="white", ls=":", lw=0.9))
-    if spec["train"] in ("all", "hidden"):    # without hidden layers eta* does not fall as L^(-3/2)
-        ax.plot(line, np.sqrt(3 * c) * line**-1.5, color=GREY, ls="--", zorder=0)
-        styles.append(sample(r"$\sqrt{3}\,L^{-3/2}$" if c == 1 else r"$\sqrt{3c}\,L^{-3/2}$", ls="--"))
-    add_key(fig, f"threshold $c = {c:g}$", styles, "n", widths, MARKERS)
-    # Not before: Matplotlib 3.10 mistakes the logarithms of error bars on a logarithmic axis for data limits.
-    ax.set(xscale="log", yscale="log", ylabel=r"$\eta^\star$")
-    log_axis(ax.yaxis, *ax.dataLim.intervaly)
-    spread = np.exp(step * len(widths) / 2)
-    depth_axis(ax.xaxis, depths, first / spread, last * spread)
-    below.axhline(1, color=GREY, lw=0.8, zorder=0)
-    below.set(xlabel="depth $L$", ylabel=r"$\eta^\star / \eta^\star_{\mathrm{exact}}$")
-    low, high = below.get_ylim()
-    below.set_ylim(max(0, min(low, 0.98)), min(3, max(high, 1.02)))
+def ratio_limits(triples: np.ndarray) -> tuple[float, float]:
+    """Around 1 and wide enough for what is typical: one point must not flatten the others."""
+    triples = triples[np.isfinite(triples[:, 0])]
+    bars = np.nanmax(np.abs(np.nan_to_num(triples[:, 1:], nan=1) - 1), axis=1)
+    half, most = np.quantile(np.maximum(np.abs(triples[:, 0] - 1), bars), (0.5, 0.7), method="lower")
+    typical = min(most, max(half, 0.5))
+    ends = np.concatenate([triples[:, 0], triples[np.isfinite(triples)]])
+    room = max(4 * typical, 0.01)
+    low, high = min(max(ends.min(), 1 - room), 0.99), max(min(ends.max(), 1 + room), 1.01)
+    margin = 0.08 * (high - low)
+    return max(0.0, low - margin), high + margin
+
+
+def star_limits(fits: list[Fit]) -> tuple[float, float]:
+    """Of all estimates and their intervals, without what lies a factor of 30 beyond the exact values or, where there are
+    none, a factor of 1000 beyond the middle half of the estimates."""
+    stars = np.array([cell.star for fit in fits for cell in fit.cells]).reshape(-1, 3)
+    exact = [cell.exact for fit in fits for cell in fit.cells if cell.networks > 0]
+    lines = [curve.star for fit in fits for curves in fit.exact.values() for curve in curves]
+    exact = np.concatenate([exact, *lines])
+    exact = exact[np.isfinite(exact)]
+    middle = np.nanquantile(stars[:, 0], (0.25, 0.75))
+    low, high = (exact.min() / 30, exact.max() * 30) if len(exact) else (middle[0] / 1e3, middle[1] * 1e3)
+    stars = np.where((stars[:, :1] >= low) & (stars[:, :1] <= high), stars.clip(low, high), np.nan)
+    return np.nanmin(np.append(stars, exact)), np.nanmax(np.append(stars, exact))
+
+
+# Figures
+
+
+def blank_figure(message: str) -> plt.Figure:
+    fig = plt.figure(figsize=(6.6, 2.4))
+    fig.text(0.5, 0.5, message, ha="center", va="center", color=GREY, fontsize=12, wrap=True)
     return fig
 
 
-def draw_cell(ax: plt.Axes, cell: Cell, shade: np.ndarray, band: bool) -> None:
-    shown = np.where(np.isfinite(cell.dz2) & (cell.dz2 > 0), cell.dz2, np.nan)
-    ax.plot(cell.eta, shown[0], color=shade, marker="o", ms=3)
+def guide_label(law: str) -> str:
+    """sqrt(3 c) L^(-3/2) as mathematics."""
+    return "$" + re.sub(r"\^\((.*?)\)", r"^{\1}", re.sub(r"sqrt\((.*?)\)", r"\\sqrt{\1}\\,", law)) + "$"
+
+
+def draw_guide(ax: plt.Axes, fit: Fit) -> Line2D:
+    """Above every line, because the exact curve of a wide network lies on it."""
+    law, depth, star = fit.guide
+    style = {"color": GUIDE, "ls": (0, (5, 4)), "lw": 1.4}
+    ax.plot(depth, star, zorder=2, **style)
+    return sample(guide_label(law), **style)
+
+
+def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
+    """eta* against depth or width, and below it, where there is theory, eta* over its exact value."""
+    other = "width" if axis == "depth" else "depth"
+    every = [cell for fit in fits for cell in fit.cells]
+    if all(np.isnan(cell.star[0]) for cell in every):
+        reason = every[0].note.replace("$", r"\$")
+        return blank_figure(f"no $\\eta^\\star$ at $c = {fits[0].threshold:g}$: {reason}")
+    ran = [cell for cell in every if cell.networks > 0]
+    xs, lines = (sorted({getattr(cell, name) for cell in ran}) for name in (axis, other))
+    ratios = np.array([cell.ratio for cell in every])
+    with_ratio = np.isfinite(ratios[:, 0]).any()
+    fig, axes = plt.subplots(1 + with_ratio, 1, figsize=(6.7, 5.0 if with_ratio else 4.0), sharex=True, squeeze=False,
+                             layout="constrained", gridspec_kw={"height_ratios": [3, 1][:1 + with_ratio]})
+    ax, below = axes[0, 0], axes[-1, 0]
+    ax.set(xscale="log", yscale="log", ylabel=r"$\eta^\star$")
+    first, last = (xs[0], xs[-1]) if len(xs) > 1 else (0.6 * xs[0], 1.6 * xs[0])
+    # Below, the lines' points stand side by side at one x, apart from the next x's.
+    step = min(0.02 * np.log(last / first), 0.6 * min(np.diff(np.log(xs)), default=1) / len(lines))
+    spread = np.exp(step * len(lines) / 2)
+    limits = star_limits(fits)
+    log_axis(ax.yaxis, *limits)
+    view = ax.get_ylim()
+    integer_axis(ax.xaxis, xs, first / spread, last * spread)
+    beyond = False
+    styles = []
+    for order, fit in enumerate(fits):
+        look = {"ms": 5, "zorder": 4} if fit.criterion == "linear" else {"ms": 7, "mfc": "white", "zorder": 3}
+        present = {getattr(cell, other) for cell in fit.cells}
+        for i, (value, shade) in enumerate(zip(lines, colours(len(lines)))):
+            if value not in present:
+                continue
+            row = [cell for cell in fit.cells if getattr(cell, other) == value]
+            x = np.array([float(getattr(cell, axis)) for cell in row])
+            star = np.array([cell.star for cell in row])
+            mark = {"color": shade, "marker": MARKERS[(i + order * (fit.criterion not in LABELS)) % len(MARKERS)]}
+            if fit.criterion != "linear":
+                ax.plot(x, star[:, 0], color=shade, ls=":", lw=0.9, zorder=1)
+            for curve in fit.exact[axis]:
+                if curve.at == value:
+                    ax.plot(curve.x, curve.star, color=shade, zorder=1)
+            if len(xs) == 1:
+                ax.plot(x, [cell.exact for cell in row], color=shade, marker="_", ms=22, mew=1.4, ls="", zorder=1)
+            beyond |= points(ax, x, star, view, **mark, **look)
+        label = LABELS.get(fit.criterion, fit.criterion)
+        if any(np.isfinite(cell.star[0]) for cell in fit.cells):
+            styles.append(sample(r"$\eta^\star$, " + label, marker="o", ms=look["ms"], mfc=look.get("mfc", GREY),
+                                 ls="" if fit.criterion == "linear" else ":", lw=0.9))
+        if any(np.isfinite(cell.exact) for cell in fit.cells):
+            styles.append(sample("exact, " + label, **({"marker": "_", "ms": 14, "ls": ""} if len(xs) == 1 else {})))
+    if np.isfinite([cell.star[1:] for cell in every]).any():
+        styles.append(bar_sample())
+    for fit in fits:
+        if fit.guide and axis == "depth" and len(xs) > 1:
+            styles.append(draw_guide(ax, fit))
+    if with_ratio:
+        low, high = ratio_limits(ratios)
+        for i, (value, shade) in enumerate(zip(lines, colours(len(lines)))):
+            row = [cell for cell in every if getattr(cell, other) == value and np.isfinite(cell.ratio[0])]
+            x = np.array([float(getattr(cell, axis)) for cell in row])
+            beyond |= points(below, x * np.exp(step * (i - (len(lines) - 1) / 2)),
+                             np.array([cell.ratio for cell in row]).reshape(-1, 3), (low, high), ms=4, color=shade,
+                             marker=MARKERS[i % len(MARKERS)])
+        below.axhline(1, color=GREY, lw=0.8, zorder=0)
+        below.set(ylabel=r"$\eta^\star / \eta^\star_{\mathrm{exact}}$", ylim=(low, high))
+    below.set_xlabel(f"{axis} ${SYMBOLS[axis]}$")
+    if beyond:
+        styles.append(beyond_sample())
+    layer = "" if fits[0].layer == "last" else f", {fits[0].layer}"
+    add_key(fig, f"threshold $c = {fits[0].threshold:g}${layer}", styles, SYMBOLS[other], lines, MARKERS)
+    return fig
+
+
+def draw_curve(ax: plt.Axes, curve: Curve, shade: np.ndarray, band: bool) -> bool:
+    """True if the mean leaves the range of floating point."""
+    shown = np.where(curve.mean > 0, curve.mean, np.nan)
+    ax.plot(curve.eta, shown[0], color=shade, marker="o", ms=3)
     if band:
-        ax.fill_between(cell.eta, shown[1], shown[2], color=shade, alpha=0.18, lw=0)
-    reach = cell.eta if len(cell.eta) > 1 else cell.eta * np.array([0.6, 1.6])
-    ax.plot(reach, reach**2 * (cell.response or np.nan), color=shade, ls=(0, (4, 2)), lw=0.8)
-    lost = cell.eta[np.isinf(cell.dz2[0])][:1]
+        ax.fill_between(curve.eta, shown[1], shown[2], color=shade, alpha=0.2, lw=0)
+    ax.plot(curve.eta, np.where(curve.linear > 0, curve.linear, np.nan), color=shade, ls=(0, (4, 2)), lw=0.8,
+            **({"marker": "_", "ms": 14} if len(curve.eta) == 1 else {}))
+    lost = curve.eta[np.isnan(curve.mean[0])][:1]
     ax.plot(lost, np.full(len(lost), 0.97), marker="^", ms=5, color=shade, ls="", transform=ax.get_xaxis_transform())
+    return len(lost) > 0
 
 
-def step_figure(cells: list[Cell], c: float) -> plt.Figure:
-    """The mean finite step against eta, a panel per width (of many, four), a colour per depth."""
-    widths = sorted({cell.width for cell in cells})
-    panels = [widths[i] for i in np.unique(np.linspace(0, len(widths) - 1, 4).round().astype(int))]
-    cells = [cell for cell in cells if cell.width in panels]
-    depths = sorted({cell.depth for cell in cells})
-    shade = dict(zip(depths, colours(len(depths))))
+def step_figure(curves: list[Curve], layer: str, thresholds: list[float]) -> plt.Figure:
+    """The mean finite step against eta, a panel per width (of many, four) and a colour per depth; of one depth one panel,
+    and a colour per width."""
+    values = np.concatenate([curve.mean[0] for curve in curves])
+    values = values[values > 0]
+    if len(values) == 0:
+        return blank_figure(f"mean {CHANGE[layer]} is nowhere positive and finite")
+    panel, line = ("width", "depth") if len({curve.depth for curve in curves}) > 1 else ("depth", "width")
+    every = sorted({getattr(curve, panel) for curve in curves})
+    panels = [every[i] for i in np.unique(np.linspace(0, len(every) - 1, 4).round().astype(int))]
+    curves = [curve for curve in curves if getattr(curve, panel) in panels]
+    lines = sorted({getattr(curve, line) for curve in curves})
+    shade = dict(zip(lines, colours(len(lines))))
     columns = 2 if len(panels) == 4 else len(panels)
-    lines = len(panels) // columns
-    fig, grid = plt.subplots(lines, columns, figsize=(KEY_INCHES + 2 + 2.2 * columns, 1.7 + 2.2 * lines), sharex=True,
+    height = len(panels) // columns
+    fig, grid = plt.subplots(height, columns, figsize=(KEY_INCHES + 2 + 2.2 * columns, 1.7 + 2.2 * height), sharex=True,
                              sharey=True, squeeze=False, layout="constrained")
-    for ax, width in zip(grid.flat, panels):
-        ax.set(xscale="log", yscale="log", title=equals("n", width))
-        ax.axhline(c, color=GREY, lw=1)
-        for cell in (cell for cell in cells if cell.width == width):
-            draw_cell(ax, cell, shade[cell.depth], band=len(depths) <= 8)
+    grid[0, 0].set(xscale="log", yscale="log")
+    # Past the threshold the mean can grow by hundreds of decades: show four.
+    top = 1e4 * max(thresholds)
+    shown = np.append(values[values <= top], thresholds)
+    log_axis(grid[0, 0].yaxis, shown.min(), min(max(values.max(), shown.max()), top))
+    log_axis(grid[0, 0].xaxis, min(curve.eta[0] for curve in curves), max(curve.eta[-1] for curve in curves))
+    band, lost = len(lines) <= 8, False
+    for ax, value in zip(grid.flat, panels):
+        ax.set_title(equals(SYMBOLS[panel], value))
+        for i, c in enumerate(thresholds):
+            ax.axhline(c, color=GREY, lw=1, ls=("-", "-.", ":")[i % 3], zorder=0)
+        for curve in (curve for curve in curves if getattr(curve, panel) == value):
+            lost |= draw_curve(ax, curve, shade[getattr(curve, line)], band)
     for ax in grid[-1]:
         ax.set_xlabel(r"learning rate $\eta$")
     for ax in grid[:, 0]:
-        ax.set_ylabel(r"mean $\Vert\Delta z^L\Vert^2/n$")
-    values = np.concatenate([cell.dz2[0] for cell in cells])
-    values = np.append(values[np.isfinite(values) & (values > 0)], c)
-    # Past the threshold the mean can grow by hundreds of decades: show four.
-    log_axis(grid[0, 0].yaxis, values.min(), min(values.max(), 1e4 * c))
-    log_axis(grid[0, 0].xaxis, min(cell.eta[0] for cell in cells), max(cell.eta[-1] for cell in cells))
-    styles = [sample("finite step", marker="o", ms=3), sample("linear order", ls=(0, (4, 2)), lw=0.8),
-              sample(f"threshold $c = {c:g}$", lw=1)]
-    if any(np.isinf(cell.dz2[0]).any() for cell in cells):
+        ax.set_ylabel(f"mean {CHANGE[layer]}")
+    styles = [sample("finite step", marker="o", ms=3)]
+    if any(np.isfinite(curve.linear).any() for curve in curves):
+        styles.append(sample("linear order", ls=(0, (4, 2)), lw=0.8))
+    if band and any(np.isfinite(curve.mean[1:]).any() for curve in curves):
+        styles.append(Patch(color=GREY, alpha=0.3, lw=0, label="95 % interval"))
+    styles += [sample(f"threshold $c = {c:g}$", lw=1, ls=("-", "-.", ":")[i % 3]) for i, c in enumerate(thresholds)]
+    if lost:
         styles.append(sample("not finite from here", marker="^", ls=""))
-    add_key(fig, "", styles, "L", depths, "o")
+    add_key(fig, "", styles, SYMBOLS[line], lines, "o")
     return fig
 
 
-def draw(cells: list[Cell], spec: dict, c: float) -> dict[str, plt.Figure]:
-    if spec["train"] == "last" or all(cell.response == 0 for cell in cells):
-        note(f"train is {spec['train']}: no last pre-activation moves, both figures are left without curves")
-        fig = plt.figure(figsize=(6.6, 2.4))
-        fig.text(0.5, 0.5, f"train = {spec['train']}: no last pre-activation moves,\n" r"$\eta^\star$ is unbounded",
-                 ha="center", va="center", color=GREY, fontsize=12)
-        return {"eta_star": fig, "dz2": fig}
-    if lost := sum(not np.isfinite(cell.response) for cell in cells):
-        note(f"{lost} of {len(cells)} cells have a response that is not finite, so no linear eta*")
-    return {"eta_star": star_figure(cells, spec, c), "dz2": step_figure(cells, c)}
+def draw(document: Document) -> dict[str, plt.Figure]:
+    """The figures by name."""
+    figures = {}
+    thresholds = list(dict.fromkeys(fit.threshold for fit in document.fits))
+    for c in thresholds:
+        fits = [fit for fit in document.fits if fit.threshold == c]
+        suffix = f"_c{c:.12g}" if len(thresholds) > 1 else ""
+        ran = [cell for fit in fits for cell in fit.cells if cell.networks > 0]
+        widths, depths = ({getattr(cell, name) for cell in ran} for name in ("width", "depth"))
+        against_width = len(widths) > 1
+        figures[f"eta_star{suffix}"] = star_figure(fits, "width" if against_width and len(depths) == 1 else "depth")
+        if against_width and len(depths) > 1:
+            figures[f"eta_star_width{suffix}"] = star_figure(fits, "width")
+    if curves := document.curves.get("finite"):
+        figures["dz2"] = step_figure(curves, document.fits[0].layer, thresholds)
+    return figures
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"is a positive number, not {text}")
+    return value
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="plot_sweep", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="plot_sweep", description=__doc__, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.error = lambda message: fail(2, f"{message}; see --help")
-    parser.add_argument("file", metavar="FILE", help="a sweep's HDF5 file, finished or not")
+    parser.add_argument("file", metavar="FILE", help="a sweep's HDF5 file, finished or not, or the JSON of `etastar fit`")
     parser.add_argument("-o", metavar="DIR", dest="directory", type=Path, required=True, help="where the figures go")
-    parser.add_argument("--threshold", metavar="C", type=float, default=1.0, help="c of the criterion (default 1)")
+    parser.add_argument("--threshold", metavar="C", type=positive, action="append",
+                        help="c of the criterion; repeatable (default 1, of a JSON document all that it has)")
+    parser.add_argument("--layer", choices=list(CHANGE), help="as of `etastar fit` (default last)")
+    parser.add_argument("--criterion", metavar="NAME", help="as of `etastar fit` (default all)")
     parser.add_argument("--format", metavar="LIST", choices=["png", "pdf", "png,pdf", "pdf,png"], default="png,pdf",
                         help="png, pdf or png,pdf (default)")
     options = parser.parse_args()
-    if not 0 < options.threshold < float("inf"):
-        parser.error(f"--threshold is a positive number, not {options.threshold:g}")
-    spec, rows = read_sweep(options.file)
-    np.seterr(all="ignore")    # overflow is data here, and carried as inf
+    if is_document(options.file):
+        try:
+            text = Path(options.file).read_text(errors="backslashreplace")
+        except OSError as error:
+            fail(3, f"{options.file}: cannot be read ({error.strerror})")
+    else:
+        text = ask_fit(options)
+    document = choose(read_document(text, options.file), options)
+    tell(document, options.file)
+    np.seterr(all="ignore")
     matplotlib.rcdefaults()
     plt.rcParams.update(STYLE)
-    figures = draw(make_cells(rows, options.threshold), spec, options.threshold)
+    figures = draw(document)
     try:
         options.directory.mkdir(parents=True, exist_ok=True)
         for name, fig in figures.items():

@@ -1,18 +1,21 @@
 #include "etastar/analysis/report.hpp"
 
+#include "etastar/sweep/names.hpp"
+
+#include "../json.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cmath>
 
 namespace etastar::analysis {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-
-Json number(const std::optional<double>& x) { return x ? number(*x) : Json(nullptr); }
+Json numbers(const std::vector<double>& values) {
+    auto array = Json::array();
+    for (const double value : values) array.push_back(number(value));
+    return array;
+}
 
 Json interval(const Interval& i) {
     if (!std::isfinite(i.low) && !std::isfinite(i.high)) return nullptr;
@@ -44,9 +47,48 @@ Json law(const PowerLaw& measured, const PowerLaw* exact) {
 
 using sweep::name_of;
 
+Json ratio(const CellFit& cell) {
+    if (!cell.eta_star || !cell.exact) return nullptr;
+    return {{"value", number(*cell.eta_star / *cell.exact)},
+            {"ci95", interval({cell.ci95.low / *cell.exact, cell.ci95.high / *cell.exact})}};
+}
+
+Json curves_along(const char* axis, const char* other, const std::vector<ExactCurve>& curves) {
+    auto array = Json::array();
+    for (const auto& curve : curves)
+        array.push_back({{other, curve.at}, {axis, curve.x}, {"eta_star", numbers(curve.eta_star)}});
+    return array;
+}
+
+Json asymptote(const CriterionFit& fit) {
+    if (!fit.asymptote) return nullptr;
+    return {{"law", fit.asymptote->law},
+            {"constant", number(fit.asymptote->constant)},
+            {"exponents", {{"width", 0}, {"depth", fit.asymptote->depth_exponent}}},
+            {"depth", fit.asymptote_depth},
+            {"eta_star", numbers(fit.asymptote_rate)}};
+}
+
+Json tree_of(const CriterionCurves& curves) {
+    Json tree = {
+        {"criterion", curves.criterion->name()}, {"layer", name_of(curves.layer)}, {"cells", Json::array()}};
+    for (const auto& curve : curves.cells) {
+        auto intervals = Json::array();
+        for (const auto& ci95 : curve.ci95) intervals.push_back(interval(ci95));
+        tree["cells"].push_back({{"width", curve.width},
+                                 {"depth", curve.depth},
+                                 {"networks", curve.networks},
+                                 {"eta", numbers(curve.eta)},
+                                 {"mean", numbers(curve.mean)},
+                                 {"ci95", intervals},
+                                 {"linear", numbers(curve.linear)}});
+    }
+    return tree;
+}
+
 Json tree_of(const CriterionFit& fit) {
     Json tree = {
-        {"criterion", name_of(fit.criterion)}, {"threshold", fit.threshold}, {"layer", name_of(fit.layer)}};
+        {"criterion", fit.criterion->name()}, {"threshold", fit.threshold}, {"layer", name_of(fit.layer)}};
     const auto exact = fit.exact.value_or(PowerLaw{});
     tree.update(law(fit.law, &exact));
     if (fit.relative) tree["relative_to_exact"] = law(*fit.relative, nullptr);
@@ -58,6 +100,7 @@ Json tree_of(const CriterionFit& fit) {
                       {"eta_star", number(cell.eta_star)},
                       {"ci95", cell.eta_star ? interval(cell.ci95) : Json(nullptr)},
                       {"exact", number(cell.exact)},
+                      {"ratio", ratio(cell)},
                       {"z", number(cell.z)}};
         if (!cell.note.empty()) entry["note"] = cell.note;
         tree["cells"].push_back(entry);
@@ -69,6 +112,9 @@ Json tree_of(const CriterionFit& fit) {
                                         {"value", number(slope.slope.value)},
                                         {"ci95", interval(slope.slope.ci95)},
                                         {"exact", number(slope.exact)}});
+    tree["exact_curves"] = {{"depth", curves_along("depth", "width", fit.exact_in_depth)},
+                            {"width", curves_along("width", "depth", fit.exact_in_width)}};
+    tree["asymptote"] = asymptote(fit);
     return tree;
 }
 
@@ -143,10 +189,22 @@ void print_slopes(std::string& out, const CriterionFit& fit) {
 
 } // namespace
 
-std::string to_json(const FitReport& report) {
+std::string to_json(const FitReport& report, const Source& source) {
     Json tree;
+    tree["source"] = {{"file", source.file},
+                      {"spec", Json::parse(report.spec)},
+                      {"version", source.version},
+                      {"resamples", report.resamples},
+                      {"seed", report.seed}};
+    tree["rows"] = {{"all", report.rows.all},
+                    {"finished", report.rows.finished},
+                    {"pending", report.rows.pending},
+                    {"failed", report.rows.failed},
+                    {"damaged", report.rows.damaged}};
     tree["fits"] = Json::array();
     for (const auto& fit : report.fits) tree["fits"].push_back(tree_of(fit));
+    tree["curves"] = Json::array();
+    for (const auto& curves : report.curves) tree["curves"].push_back(tree_of(curves));
     tree["warnings"] = report.warnings;
     return tree.dump(2) + "\n";
 }
@@ -154,7 +212,7 @@ std::string to_json(const FitReport& report) {
 std::string to_text(const FitReport& report) {
     std::string out;
     for (const auto& fit : report.fits) {
-        out += fmt::format("{} criterion, threshold {:g}, layer {}\n", name_of(fit.criterion), fit.threshold,
+        out += fmt::format("{} criterion, threshold {:g}, layer {}\n", fit.criterion->name(), fit.threshold,
                            name_of(fit.layer));
         print_cells(out, fit);
         print_law(out, fit);

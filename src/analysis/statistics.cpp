@@ -18,6 +18,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double confidence = 0.95;
+constexpr std::size_t most_replicates = std::size_t{1} << 24; // at once: 128 MiB
 
 // Uniform integers below a bound, from a named stream.
 class IndexGenerator {
@@ -40,16 +41,10 @@ private:
     std::uint32_t words_[random::chunk_size];
 };
 
-std::vector<double> column_means(const Samples& samples) {
-    std::vector<double> means(samples.columns, 0.0);
-    for (std::size_t i = 0; i < samples.values.size(); ++i) means[i % samples.columns] += samples.values[i];
-    for (double& mean : means) mean /= static_cast<double>(samples.count());
-    return means;
-}
-
-// The statistic with each sample left out in turn. Sums of the others are formed from prefix and suffix sums:
+// Every statistic with each sample left out in turn. Sums of the others are formed from prefix and suffix sums:
 // taking one value back out of a sum that an infinity entered would give NaN.
-std::vector<double> leave_one_out(const Samples& samples, const Statistic& statistic) {
+std::vector<std::vector<double>> leave_one_out(const Samples& samples,
+                                               std::span<const Statistic> statistics) {
     const std::size_t n = samples.count();
     const std::size_t columns = samples.columns;
     std::vector<double> suffix((n + 1) * columns, 0.0);
@@ -58,14 +53,13 @@ std::vector<double> leave_one_out(const Samples& samples, const Statistic& stati
             suffix[i * columns + c] = suffix[(i + 1) * columns + c] + samples.values[i * columns + c];
     std::vector<double> prefix(columns, 0.0);
     std::vector<double> means(columns);
-    std::vector<double> values;
-    values.reserve(n);
+    std::vector<std::vector<double>> values(statistics.size());
     for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t c = 0; c < columns; ++c) {
             means[c] = (prefix[c] + suffix[(i + 1) * columns + c]) / static_cast<double>(n - 1);
             prefix[c] += samples.values[i * columns + c];
         }
-        values.push_back(statistic(means));
+        for (std::size_t s = 0; s < statistics.size(); ++s) values[s].push_back(statistics[s](means));
     }
     return values;
 }
@@ -80,37 +74,50 @@ double quantile(const std::vector<double>& sorted, double probability) {
     return sorted[below] + t * (sorted[above] - sorted[below]);
 }
 
-} // namespace
-
-BootstrapResult bootstrap(const Samples& samples, const Statistic& statistic, std::size_t resamples,
-                          std::uint64_t seed, std::uint32_t width, std::uint32_t depth) {
-    const std::size_t n = samples.count();
-    const std::size_t columns = samples.columns;
-    BootstrapResult result;
-    result.value = statistic(column_means(samples));
-    result.standard_error = nan;
-    if (n < 2 || !std::isfinite(result.value)) return result;
-
-    const auto jackknife = leave_one_out(samples, statistic);
-    double mean = 0;
-    for (const double value : jackknife) mean += value / static_cast<double>(n);
+// Of leave-one-out values: sums of powers of their deviations below their mean.
+struct Jackknife {
     double squares = 0;
     double cubes = 0;
-    for (const double value : jackknife) {
-        const double d = mean - value;
-        squares += d * d;
-        cubes += d * d * d;
-    }
-    if (!std::isfinite(squares)) return result;
-    result.standard_error = std::sqrt(squares * static_cast<double>(n - 1) / static_cast<double>(n));
-    if (squares == 0) {
-        result.ci95 = {result.value, result.value};
-        return result;
-    }
+};
 
-    IndexGenerator generator(random::Stream({seed, width, depth, 0, random::Role::resample}));
-    std::vector<double> replicates;
-    replicates.reserve(resamples);
+Jackknife jackknife(const std::vector<double>& values) {
+    double mean = 0;
+    for (const double value : values) mean += value / static_cast<double>(values.size());
+    Jackknife sums;
+    for (const double value : values) {
+        const double d = mean - value;
+        sums.squares += d * d;
+        sums.cubes += d * d * d;
+    }
+    return sums;
+}
+
+// Bias-corrected and accelerated, from the statistic of every resample that has one.
+Interval accelerated_interval(std::vector<double> replicates, double value, const Jackknife& sums) {
+    std::sort(replicates.begin(), replicates.end());
+    const boost::math::normal standard;
+    const auto below = static_cast<double>(std::lower_bound(replicates.begin(), replicates.end(), value)
+                                           - replicates.begin());
+    const double count = static_cast<double>(replicates.size());
+    const double bias = quantile(standard, std::clamp(below / count, 0.5 / count, 1 - 0.5 / count));
+    const double acceleration = sums.cubes / (6 * std::pow(sums.squares, 1.5));
+    const auto adjusted = [&](double probability) {
+        const double z = bias + quantile(standard, probability);
+        return cdf(standard, bias + z / (1 - acceleration * z));
+    };
+    return {quantile(replicates, adjusted((1 - confidence) / 2)),
+            quantile(replicates, adjusted((1 + confidence) / 2))};
+}
+
+// The statistics of every resample, those that are NaN left out.
+std::vector<std::vector<double>> resample(const Samples& samples,
+                                          std::span<const Statistic* const> statistics, std::size_t resamples,
+                                          const random::Stream& stream) {
+    const std::size_t n = samples.count();
+    const std::size_t columns = samples.columns;
+    IndexGenerator generator(stream);
+    std::vector<std::vector<double>> replicates(statistics.size());
+    for (auto& values : replicates) values.reserve(resamples);
     std::vector<double> means(columns);
     for (std::size_t b = 0; b < resamples; ++b) {
         std::fill(means.begin(), means.end(), 0.0);
@@ -119,26 +126,69 @@ BootstrapResult bootstrap(const Samples& samples, const Statistic& statistic, st
             for (std::size_t c = 0; c < columns; ++c) means[c] += sample[c];
         }
         for (double& m : means) m /= static_cast<double>(n);
-        const double replicate = statistic(means);
-        if (!std::isnan(replicate)) replicates.push_back(replicate);
+        for (std::size_t s = 0; s < statistics.size(); ++s)
+            if (const double value = (*statistics[s])(means); !std::isnan(value))
+                replicates[s].push_back(value);
     }
-    // Replicates that have no answer at all leave the interval unknown rather than too narrow.
-    if (replicates.size() * 20 < resamples * 19) return result;
-    std::sort(replicates.begin(), replicates.end());
+    return replicates;
+}
 
-    const boost::math::normal standard;
-    const auto below = static_cast<double>(
-        std::lower_bound(replicates.begin(), replicates.end(), result.value) - replicates.begin());
-    const double count = static_cast<double>(replicates.size());
-    const double bias = quantile(standard, std::clamp(below / count, 0.5 / count, 1 - 0.5 / count));
-    const double acceleration = cubes / (6 * std::pow(squares, 1.5));
-    const auto adjusted = [&](double probability) {
-        const double z = bias + quantile(standard, probability);
-        return cdf(standard, bias + z / (1 - acceleration * z));
-    };
-    result.ci95 = {quantile(replicates, adjusted((1 - confidence) / 2)),
-                   quantile(replicates, adjusted((1 + confidence) / 2))};
-    return result;
+} // namespace
+
+std::vector<double> column_means(const Samples& samples) {
+    std::vector<double> means(samples.columns, 0.0);
+    for (std::size_t i = 0; i < samples.values.size(); ++i) means[i % samples.columns] += samples.values[i];
+    for (double& mean : means) mean /= static_cast<double>(samples.count());
+    return means;
+}
+
+BootstrapResult bootstrap(const Samples& samples, const Statistic& statistic, std::size_t resamples,
+                          std::uint64_t seed, std::uint32_t width, std::uint32_t depth) {
+    return bootstrap(samples, std::span(&statistic, 1), resamples, seed, width, depth).front();
+}
+
+std::vector<BootstrapResult> bootstrap(const Samples& samples, std::span<const Statistic> statistics,
+                                       std::size_t resamples, std::uint64_t seed, std::uint32_t width,
+                                       std::uint32_t depth) {
+    const std::size_t n = samples.count();
+    std::vector<BootstrapResult> results;
+    const auto means = column_means(samples);
+    for (const auto& statistic : statistics) results.push_back({statistic(means), nan, {}});
+    if (n < 2) return results;
+
+    const auto left_out = leave_one_out(samples, statistics);
+    std::vector<Jackknife> sums(statistics.size());
+    std::vector<std::size_t> open; // whose interval takes resampling
+    for (std::size_t s = 0; s < statistics.size(); ++s) {
+        auto& result = results[s];
+        if (!std::isfinite(result.value)) continue;
+        sums[s] = jackknife(left_out[s]);
+        if (!std::isfinite(sums[s].squares)) continue;
+        result.standard_error =
+            std::sqrt(sums[s].squares * static_cast<double>(n - 1) / static_cast<double>(n));
+        if (sums[s].squares == 0)
+            result.ci95 = {result.value, result.value};
+        else
+            open.push_back(s);
+    }
+
+    // A group of statistics at a time, each from the same stream, so that their replicates fit into memory.
+    const std::size_t group = std::max<std::size_t>(1, most_replicates / std::max<std::size_t>(1, resamples));
+    for (std::size_t first = 0; first < open.size(); first += group) {
+        const std::size_t last = std::min(open.size(), first + group);
+        std::vector<const Statistic*> chosen;
+        for (std::size_t i = first; i < last; ++i) chosen.push_back(&statistics[open[i]]);
+        auto replicates = resample(samples, chosen, resamples,
+                                   random::Stream({seed, width, depth, 0, random::Role::resample}));
+        for (std::size_t i = first; i < last; ++i) {
+            auto& values = replicates[i - first];
+            // Replicates that have no answer at all leave the interval unknown rather than too narrow.
+            if (values.size() * 20 < resamples * 19) continue;
+            auto& result = results[open[i]];
+            result.ci95 = accelerated_interval(std::move(values), result.value, sums[open[i]]);
+        }
+    }
+    return results;
 }
 
 LinearEstimate linear_combination(std::span<const double> weights,

@@ -2,6 +2,7 @@
 
 #include "etastar/analysis/report.hpp"
 #include "etastar/app/commands.hpp"
+#include "etastar/app/version.hpp"
 #include "etastar/io/sweep_reader.hpp"
 
 #include <fmt/format.h>
@@ -20,7 +21,7 @@ ExitCode fit_command(const Arguments& arguments) {
     refuse_table("json", options->json);
     const auto table = io::read_sweep_file(options->file);
     const auto report = analysis::fit(table, options->fit);
-    if (!options->json.empty()) write_document(options->json, to_json(report));
+    if (!options->json.empty()) write_document(options->json, to_json(report, {options->file.string(), version()}));
     if (options->json != "-") {
         const auto& spec = table.spec;
         write_document(

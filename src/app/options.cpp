@@ -362,6 +362,17 @@ std::optional<std::filesystem::path> parse_status(const Arguments& arguments) {
     return files.front();
 }
 
+namespace {
+
+std::string criteria_help() {
+    std::string choices;
+    for (const auto* entry : analysis::estimators())
+        choices += fmt::format("{}{} ({})", choices.empty() ? "" : ", ", entry->name(), entry->description());
+    return choices + "; default: all";
+}
+
+} // namespace
+
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     Parser parser("usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
                   "of its power law, "
@@ -371,8 +382,7 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     std::string criterion, layer, resamples, seed;
     std::vector<std::string> files;
     std::vector<std::string> thresholds;
-    parser.add()("criterion", optional_text("criterion", &criterion),
-                 "linear (first order in eta) or finite (the step itself); default: both")(
+    parser.add()("criterion", optional_text("criterion", &criterion), criteria_help().c_str())(
         "threshold", po::value(&thresholds), "bound c on E dz^2; repeatable; default 1")(
         "layer", text(&layer, "last"), "last, max or mean over hidden layers, or output")(
         "resamples", text(&resamples, "2000"), "bootstrap resamples behind each interval")(
@@ -381,7 +391,8 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     parser.accept_files(false);
     if (!parser.parse(arguments, &files)) return std::nullopt;
     options.file = files.front();
-    if (!criterion.empty()) options.fit.criteria = {sweep::parse_name<analysis::Criterion>(criterion)};
+    if (!criterion.empty()) options.fit.criteria = {&analysis::estimator(criterion)};
+    options.fit.curves = !options.json.empty();
     if (!thresholds.empty()) options.fit.thresholds.clear();
     for (const auto& threshold : thresholds) {
         const double value = parse_threshold(threshold);

@@ -1,21 +1,14 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/theory/moments.hpp"
 
+#include "../json.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <limits>
 
 namespace etastar::app {
-namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-
-} // namespace
-
 ExitCode theory_command(const Arguments& arguments) {
     const auto options = parse_theory(arguments);
     if (!options) return ExitCode::done;

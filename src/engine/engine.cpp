@@ -3,9 +3,10 @@
 #include "etastar/engine/dense.hpp"
 #include "etastar/engine/implicit.hpp"
 
+#include "../floating.hpp"
+
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace etastar::engine {
@@ -31,11 +32,6 @@ Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t de
 std::vector<sweep::TrialRow> trial_rows(const network::NetworkId& id, std::span<const double> rates,
                                         const NetworkOutcome& outcome) {
     const auto half_square = [](double x) { return x * x / 2; };
-    // A change that left the range of floating point is larger than any threshold, whatever its last bits
-    // say.
-    const auto overflowed = [](double x) {
-        return std::isnan(x) ? std::numeric_limits<double>::infinity() : x;
-    };
 
     sweep::TrialRow row;
     row.width = id.width;
@@ -57,9 +53,11 @@ std::vector<sweep::TrialRow> trial_rows(const network::NetworkId& id, std::span<
         row.eta = rates[k];
         row.output_after = step.output_after;
         row.loss_after = half_square(step.output_after - outcome.target);
-        row.dz2_last = overflowed(step.dz2_last);
-        row.dz2_max = overflowed(step.dz2_max);
-        row.dz2_mean = overflowed(step.dz2_mean);
+        // A change that left the range of floating point is larger than any threshold, whatever its last bits
+        // say.
+        row.dz2_last = infinite_if_nan(step.dz2_last);
+        row.dz2_max = infinite_if_nan(step.dz2_max);
+        row.dz2_mean = infinite_if_nan(step.dz2_mean);
         bool finite = true;
         for (const double value :
              {row.output, row.loss, row.output_after, row.loss_after, row.dz2_last, row.dz2_max, row.dz2_mean,

@@ -1,19 +1,12 @@
 #include "etastar/theory/moments.hpp"
 
+#include "../floating.hpp"
+
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 namespace etastar::theory {
-
-namespace {
-
-// Every moment is a sum of non-negative terms, so a NaN can only be an overflow times a zero coefficient.
-double infinite_if_nan(double moment) {
-    return std::isnan(moment) ? std::numeric_limits<double>::infinity() : moment;
-}
-
-} // namespace
 
 double Responses::of(Layer layer) const {
     switch (layer) {
@@ -61,6 +54,7 @@ Responses exact_responses(std::uint32_t width, std::uint32_t depth, std::uint32_
         const double off = s * s * beta;                             // E M_ij^2
         const double zm = s * s * (gamma + 2 * rho) + s * w * kappa; // E z_i^2 M_ii
         const double zm_off = s * s * gamma + s * w * kappa;         // E z_i^2 M_jj
+        // Every moment is a sum of non-negative terms.
         response.hidden.push_back(infinite_if_nan((n * m2 + n * (n - 1) * off) / (2 * n * n * n)));
         alpha = one * m2 + pair * mm;
         beta = one * m2 + pair * off;

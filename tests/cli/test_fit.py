@@ -1,11 +1,13 @@
 """etastar fit and etastar theory."""
 import json
+import re
 import unittest
+from statistics import NormalDist
 
 import h5py
 import numpy as np
 
-from support import (Case, FAILED, NONFINITE, PENDING, TINY, exact_response, exact_responses, flip_byte,
+from support import (Case, FAILED, NONFINITE, PENDING, ROOT, TINY, attributes, exact_response, exact_responses, flip_byte,
                      make_rows, make_spec, trials, write_file)
 
 LAYERS = ["last", "max", "mean", "output"]
@@ -42,6 +44,66 @@ def power_law_file(path, networks=40, width=(128, 256, 512), depth=(2, 4, 8), **
     rows["target"] = 1
     write_file(path, spec, rows)
     return spec, rows
+
+
+def documented_keys():
+    """What the tables of docs/format.md say of the JSON of fit: table -> keys."""
+    text = (ROOT / "docs" / "format.md").read_text().split("## JSON of `etastar fit --json`")[1].split("\n## ")[0]
+    tables = {}
+    for head, body in re.findall(r"^\| key of (.*?) \| value \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE):
+        cells = [line.split("|")[1] for line in body.splitlines()]
+        tables[head.replace("`", "")] = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    return tables
+
+
+def keys_by_table(report):
+    """The keys of every object of a report, under the name of its table in docs/format.md."""
+    found = {"the document": [report], "source": [report["source"]], "a fit": report["fits"], "a cell": [],
+             "a local slope": [], "an exact curve": [], "asymptote": [], "an entry of curves": report["curves"],
+             "a cell's curve": []}
+    for fit in report["fits"]:
+        found["a cell"] += fit["cells"]
+        found["a local slope"] += fit["local_slopes"]
+        found["an exact curve"] += fit["exact_curves"]["depth"] + fit["exact_curves"]["width"]
+        found["asymptote"] += [fit["asymptote"]] if fit["asymptote"] else []
+    for curves in report["curves"]:
+        found["a cell's curve"] += curves["cells"]
+    return {table: [set(entry) for entry in objects] for table, objects in found.items()}
+
+
+def crossing(x, y, level):
+    """Where a monotone cubic (Fritsch and Carlson) through the points rises through the level, by bisection; for
+    crossings with two points or more on either side."""
+    h, slope = np.diff(x), np.diff(y) / np.diff(x)
+    w1, w2 = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
+    same = slope[:-1] * slope[1:] > 0
+    inner = np.where(same, (w1 + w2) / (w1 / np.where(same, slope[:-1], 1) + w2 / np.where(same, slope[1:], 1)), 0)
+    k = int(np.argmax(y >= level)) - 1
+    d0, d1 = inner[k - 1], inner[k]
+
+    def cubic(t):
+        return ((1 + 2 * t) * (1 - t)**2 * y[k] + t * (1 - t)**2 * h[k] * d0
+                + t**2 * (3 - 2 * t) * y[k + 1] + t**2 * (t - 1) * h[k] * d1)
+
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if cubic(middle) < level else (low, middle)
+    return x[k] + low * h[k]
+
+
+def bootstrap_interval(samples, statistic, resamples=4000):
+    """Bias-corrected and accelerated, 95 %, of a statistic of the column means."""
+    rng = np.random.default_rng(20230512)
+    n, normal = len(samples), NormalDist()
+    value = statistic(samples.mean(axis=0))
+    replicas = np.sort([statistic(samples[rng.integers(n, size=n)].mean(axis=0)) for _ in range(resamples)])
+    left_out = np.array([statistic(np.delete(samples, i, axis=0).mean(axis=0)) for i in range(n)])
+    d = left_out.mean() - left_out
+    acceleration = (d**3).sum() / (6 * (d**2).sum()**1.5)
+    bias = normal.inv_cdf(np.clip(np.mean(replicas < value), 1 / resamples, 1 - 1 / resamples))
+    z = [bias + normal.inv_cdf(p) for p in (0.025, 0.975)]
+    return np.quantile(replicas, [normal.cdf(bias + v / (1 - acceleration * v)) for v in z])
 
 
 class Report(Case):
@@ -115,6 +177,96 @@ class Report(Case):
                     t = np.log(mean[k - 1]) / np.log(mean[k - 1] / mean[k])
                     expected = eta[k - 1] * (eta[k] / eta[k - 1]) ** t
                     np.testing.assert_allclose(cell["eta_star"], expected, rtol=3e-3)
+
+    def assert_interval(self, measured, expected):
+        """Two resamplings of one interval: their ends differ by less than a tenth of its length."""
+        np.testing.assert_allclose(measured, expected, rtol=0, atol=0.1 * (expected[1] - expected[0]))
+
+    def test_interpolation_and_intervals(self):
+        # The same by other code: a monotone cubic of its own, another stream of resamples.
+        linear, finite = self.fit(self.path)["fits"]
+        for i, (width, depth, rows) in enumerate(cells_of(self.rows)):
+            with self.subTest(width=width, depth=depth):
+                log_eta = np.log(rows["eta"][0])
+                statistics = [(linear, ((1 + rows["output"]**2) * rows["response_last"])[:, :1],
+                               lambda means: -np.log(means[0]) / 2),
+                              (finite, rows["dz2_last"], lambda means: crossing(log_eta, np.log(means), 0.0))]
+                for fit, samples, statistic in statistics:
+                    cell = fit["cells"][i]
+                    np.testing.assert_allclose(np.log(cell["eta_star"]), statistic(samples.mean(axis=0)), atol=1e-9)
+                    self.assert_interval(np.log(cell["ci95"]), bootstrap_interval(samples, statistic))
+
+    def test_curves(self):
+        for layer in LAYERS:
+            report = self.fit(self.path, "--layer", layer, "--threshold", "1", "--threshold", "0.5")
+            curves, = report["curves"]
+            self.assertEqual((curves["criterion"], curves["layer"]), ("finite", layer))
+            for cell, fit, (width, depth, rows) in zip(curves["cells"], report["fits"][1]["cells"], cells_of(self.rows)):
+                with self.subTest(layer=layer, width=width, depth=depth):
+                    self.assertEqual((cell["width"], cell["depth"], cell["networks"]), (width, depth, 30))
+                    self.assertEqual(cell["eta"], list(rows["eta"][0]))
+                    change = (rows["output_after"] - rows["output"]) ** 2 if layer == "output" else rows[f"dz2_{layer}"]
+                    np.testing.assert_allclose(cell["mean"], change.mean(axis=0), rtol=1e-12)
+                    response = ((1 + rows["output"]**2) * rows[f"response_{layer}"])[:, 0].mean()
+                    np.testing.assert_allclose(cell["linear"], rows["eta"][0]**2 * response, rtol=1e-12)
+                    np.testing.assert_allclose(fit["eta_star"], (0.5 / response) ** 0.5, rtol=1e-12)
+                    self.assertEqual(np.shape(cell["ci95"]), (24, 2))
+                    for k in (0, 12, 23) if layer == "last" else ():
+                        expected = bootstrap_interval(change[:, k:k + 1], lambda means: np.log(means[0]))
+                        self.assert_interval(np.log(cell["ci95"][k]), expected)
+
+    def test_curves_of_one_criterion(self):
+        self.assertEqual(self.fit(self.path, "--criterion", "linear")["curves"], [])
+        self.assertEqual(len(self.fit(self.path, "--criterion", "finite")["curves"]), 1)
+
+    def test_exact_curves(self):
+        for layer in ("last", "mean", "output"):
+            for fit in self.fit(self.path, "--layer", layer, "--threshold", "0.3")["fits"]:
+                curves = fit["exact_curves"]
+                if fit["criterion"] == "finite":
+                    self.assertEqual((curves, fit["asymptote"]), ({"depth": [], "width": []}, None))
+                    continue
+                self.assertEqual([c["width"] for c in curves["depth"]], [64, 128])
+                self.assertEqual([c["depth"] for c in curves["width"]], [2, 4])
+                for curve in curves["depth"]:
+                    self.assertEqual(curve["depth"], [2, 3, 4])
+                    expected = [(0.3 / exact_response(layer, curve["width"], L)) ** 0.5 for L in curve["depth"]]
+                    np.testing.assert_allclose(curve["eta_star"], expected, rtol=1e-10)
+                for curve in curves["width"]:
+                    self.assertEqual(curve["width"], list(range(64, 129)))
+                    expected = [(0.3 / exact_response(layer, n, curve["depth"])) ** 0.5 for n in curve["width"]]
+                    np.testing.assert_allclose(curve["eta_star"], expected, rtol=1e-10)
+                line = fit["asymptote"]
+                self.assertEqual(line["depth"], [2, 4])
+                power = line["constant"] * np.array([2.0, 4.0]) ** line["exponents"]["depth"]
+                np.testing.assert_allclose(line["eta_star"], power, rtol=1e-12)
+        for fit in self.fit(self.path, "--layer", "max")["fits"]:
+            self.assertEqual(fit["exact_curves"], {"depth": [], "width": []})
+
+    def test_ratio(self):
+        linear, finite = self.fit(self.path)["fits"]
+        for cell in linear["cells"]:
+            np.testing.assert_allclose(cell["ratio"]["value"], cell["eta_star"] / cell["exact"], rtol=1e-12)
+            np.testing.assert_allclose(cell["ratio"]["ci95"], np.array(cell["ci95"]) / cell["exact"], rtol=1e-12)
+        self.assertTrue(all(cell["ratio"] is None for cell in finite["cells"]))
+
+    def test_source(self):
+        report = self.fit(self.path, "--resamples", "300", "--seed", "5")
+        version = self.succeed("--version").split()[1]
+        self.assertEqual(report["source"], {"file": str(self.path), "spec": json.loads(attributes(self.path)["spec"]),
+                                            "version": version, "resamples": 300, "seed": 5})
+        self.assertEqual(report["rows"], {"all": len(self.rows), "finished": len(self.rows), "pending": 0, "failed": 0,
+                                          "damaged": 0})
+
+    def test_keys_are_the_documented_ones(self):
+        documented = documented_keys()
+        found = keys_by_table(self.fit(self.path, "--threshold", "1", "--threshold", "1e9"))
+        self.assertEqual(set(found), set(documented))
+        for table, objects in found.items():
+            self.assertTrue(objects, table)
+            self.assertEqual(set.union(*objects), documented[table], table)
+            for keys in objects:
+                self.assertLessEqual(documented[table] - keys, {"relative_to_exact", "note"}, table)
 
     def test_runs_are_identical(self):
         first, again = (self.succeed("fit", self.path, "--json", "-") for _ in range(2))
@@ -234,6 +386,30 @@ class Recovery(Case):
         self.assertEqual(missing, expected)
         low, high = finite["exponents"]["depth"]["ci95"]
         self.assertTrue(low < -1.2 < high)
+
+    def test_curves_between_what_ran(self):
+        # The exact curve ends at the deepest depth that has run, whatever the grid promises; long ones are thinned.
+        spec, rows = power_law_file(self.dir / "law.h5", 20, width=[64], depth=[2, 3, 700, 800])
+        rows["status"][rows["depth"] == 800] = PENDING
+        write_file(self.dir / "law.h5", spec, rows)
+        fit, = self.fit("law.h5", "--criterion", "linear")["fits"]
+        curve, = fit["exact_curves"]["depth"]
+        self.assertEqual(fit["exact_curves"]["width"], [])
+        depths = curve["depth"]
+        self.assertEqual((depths[:2], depths[-1], fit["asymptote"]["depth"]), ([2, 3], 700, [2, 700]))
+        self.assertEqual(depths, sorted(set(depths)))
+        self.assertTrue(100 < len(depths) < 210, len(depths))
+
+    def test_asymptote_is_what_the_exact_rate_tends_to(self):
+        for layer in ("last", "mean", "output"):
+            for train in ("all", "hidden"):
+                power_law_file(self.dir / "law.h5", 20, width=[2**31], depth=[2**9, 2**10], train=train)
+                fit, = self.fit("law.h5", "--criterion", "linear", "--layer", layer)["fits"]
+                exact = [cell["exact"] for cell in fit["cells"]]
+                np.testing.assert_allclose(fit["asymptote"]["eta_star"], exact, rtol=6e-3)
+        for changes in ({"train": "first"}, {"train": "last"}):
+            power_law_file(self.dir / "law.h5", 20, width=[64], depth=[2, 4], **changes)
+            self.assertTrue(all(fit["asymptote"] is None for fit in self.fit("law.h5")["fits"]))
 
     def test_axes_of_one_value(self):
         for width, depth, null in (([64], [2, 4], {"width"}), ([64, 128], [4], {"depth"}),

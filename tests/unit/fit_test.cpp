@@ -1,5 +1,6 @@
 #include "etastar/analysis/fit.hpp"
 #include "etastar/analysis/report.hpp"
+#include "etastar/error.hpp"
 
 #include "catch.hpp"
 
@@ -7,9 +8,9 @@
 
 #include <cmath>
 #include <random>
+#include <stdexcept>
 
 using namespace etastar;
-using analysis::Criterion;
 using sweep::Status;
 
 namespace {
@@ -90,22 +91,21 @@ TEST_CASE("a known power law is recovered within its intervals, by both criteria
 TEST_CASE("thresholds and layers scale as they must") {
     const auto table = fabricated({400}, {2, 4}, 50);
     analysis::FitOptions options;
-    const auto star = [&](Criterion criterion, double threshold, theory::Layer layer) {
-        options.criteria = {criterion};
+    const auto star = [&](const char* criterion, double threshold, theory::Layer layer) {
+        options.criteria = {&analysis::estimator(criterion)};
         options.thresholds = {threshold};
         options.layer = layer;
         return *analysis::fit(table, options).fits.at(0).cells.at(1).eta_star;
     };
-    for (const auto criterion : {Criterion::linear, Criterion::finite}) {
+    for (const auto criterion : {"linear", "finite"}) {
         const double last = star(criterion, 1, theory::Layer::last);
         CHECK(star(criterion, 0.01, theory::Layer::last) == Catch::Approx(last / 10).epsilon(1e-6));
         CHECK(star(criterion, 1, theory::Layer::max) == Catch::Approx(last / 2).epsilon(1e-6));
         CHECK(star(criterion, 1, theory::Layer::mean) == Catch::Approx(last * 2).epsilon(1e-6));
     }
-    CHECK(star(Criterion::linear, 1, theory::Layer::output)
-          == Catch::Approx(3 * star(Criterion::linear, 1, theory::Layer::last)));
-    CHECK(star(Criterion::finite, 1, theory::Layer::output)
-          == Catch::Approx(star(Criterion::finite, 1, theory::Layer::last)));
+    CHECK(star("linear", 1, theory::Layer::output)
+          == Catch::Approx(3 * star("linear", 1, theory::Layer::last)));
+    CHECK(star("finite", 1, theory::Layer::output) == Catch::Approx(star("finite", 1, theory::Layer::last)));
 }
 
 TEST_CASE("the linear estimate weighs each network by 1 + f^2") {
@@ -124,7 +124,7 @@ TEST_CASE("the linear estimate weighs each network by 1 + f^2") {
 TEST_CASE("cells without an answer say why and stay out of the regression") {
     auto table = fabricated({400}, {2, 4, 8}, 50);
     analysis::FitOptions options;
-    options.criteria = {Criterion::finite};
+    options.criteria = {&analysis::estimator("finite")};
     options.thresholds = {1e-9, 1e9};
     const auto outside = analysis::fit(table, options);
     for (const auto& fit : outside.fits) {
@@ -181,11 +181,69 @@ TEST_CASE("warnings") {
     CHECK(warned(table, "1 of 780 rows failed"));
 }
 
+namespace {
+
+// A criterion that is in no list: eta* is the mean loss.
+class Toy : public analysis::Estimator {
+public:
+    explicit Toy(std::string needs) : needs_(std::move(needs)) {}
+    std::string_view name() const override { return "toy"; }
+    std::string_view description() const override { return "the mean loss"; }
+    std::vector<std::string> columns(theory::Layer) const override { return {needs_}; }
+    analysis::CellFit estimate(const analysis::Cell& cell, const analysis::FitOptions&,
+                               double threshold) const override {
+        const auto loss = column(*cell.table, needs_);
+        analysis::CellFit fit;
+        fit.networks = cell.networks;
+        double sum = 0;
+        for (std::uint64_t i = 0; i < cell.networks; ++i) sum += loss[cell.row(i, 0)];
+        fit.eta_star = threshold * sum / static_cast<double>(cell.networks);
+        fit.relative_error = 0.1;
+        return fit;
+    }
+
+private:
+    std::string needs_;
+};
+
+} // namespace
+
+TEST_CASE("a criterion is one object: it reads columns by name and is reported under its own") {
+    auto table = fabricated({400, 800}, {2, 4}, 30);
+    for (auto& row : table.rows) row.loss = 2.0 * row.depth;
+    const Toy toy("loss");
+    analysis::FitOptions options;
+    options.criteria = {&toy};
+    options.thresholds = {3};
+    const auto report = analysis::fit(table, options);
+    CHECK(*report.fits.at(0).cells.at(1).eta_star == Catch::Approx(24));
+    CHECK(report.fits[0].law.depth->value == Catch::Approx(1));
+    CHECK(nlohmann::json::parse(analysis::to_json(report, {}))["fits"][0]["criterion"] == "toy");
+    CHECK(analysis::to_text(report).find("toy criterion, threshold 3") == 0);
+
+    const Toy other("loss_of_another_kind_of_trial");
+    options.criteria = {&other};
+    CHECK_THROWS_AS(analysis::fit(table, options), UsageError);
+}
+
+TEST_CASE("the criteria of a table are those whose columns it has") {
+    const auto table = fabricated({400}, {2}, 2);
+    for (const auto* criterion : analysis::estimators()) {
+        CHECK(&analysis::estimator(criterion->name()) == criterion);
+        for (const auto layer :
+             {theory::Layer::last, theory::Layer::max, theory::Layer::mean, theory::Layer::output})
+            for (const auto& name : criterion->columns(layer)) CHECK(has_column(table, name));
+    }
+    CHECK_THROWS_AS(analysis::estimator("converges"), UsageError);
+    CHECK_FALSE(has_column(table, "loss_final"));
+    CHECK_THROWS_AS(column(table, "status"), std::invalid_argument);
+}
+
 TEST_CASE("JSON has the documented shape and no NaN") {
     analysis::FitOptions options;
     options.thresholds = {1, 1e9};
     const auto tree =
-        nlohmann::json::parse(analysis::to_json(analysis::fit(fabricated({400}, {2, 8}, 30), options)));
+        nlohmann::json::parse(analysis::to_json(analysis::fit(fabricated({400}, {2, 8}, 30), options), {}));
     REQUIRE(tree.at("fits").size() == 4);
     const auto& linear = tree["fits"][0];
     CHECK(linear["criterion"] == "linear");

@@ -65,6 +65,32 @@ TEST_CASE("bootstrap of degenerate samples") {
     CHECK(std::isinf(bootstrap(infinite, mean, 100, 0, 0, 0).value));
 }
 
+TEST_CASE("several statistics of one resampling are each what they are alone") {
+    Samples samples;
+    samples.columns = 2;
+    for (int i = 0; i < 40; ++i) {
+        samples.values.push_back(std::exp(std::sin(i)));
+        samples.values.push_back(i == 7 ? HUGE_VAL : std::cos(i));
+    }
+    const std::vector<Statistic> statistics{[](auto means) { return std::log(means[0]); },
+                                            [](auto means) { return means[1]; }, [](auto) { return 3.0; },
+                                            [](auto means) { return means[0]; }};
+    const auto together = bootstrap(samples, statistics, 500, 3, 4, 5);
+    REQUIRE(together.size() == 4);
+    const auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+    for (std::size_t s = 0; s < statistics.size(); ++s) {
+        const auto alone = bootstrap(samples, statistics[s], 500, 3, 4, 5);
+        CHECK(together[s].value == alone.value);
+        CHECK(same(together[s].standard_error, alone.standard_error));
+        CHECK(same(together[s].ci95.low, alone.ci95.low));
+        CHECK(same(together[s].ci95.high, alone.ci95.high));
+    }
+    CHECK(together[0].ci95.low < together[0].ci95.high);
+    CHECK(std::isinf(together[1].value));
+    CHECK(together[2].ci95.low == 3.0);
+    CHECK(bootstrap(samples, std::vector<Statistic>{}, 500, 3, 4, 5).empty());
+}
+
 TEST_CASE("linear combinations have Student's interval with Welch-Satterthwaite degrees") {
     const Measurement one[] = {{2.0, 0.5, 9}};
     const double unit[] = {1.0};

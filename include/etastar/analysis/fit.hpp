@@ -1,5 +1,6 @@
 #pragma once
 
+#include "etastar/analysis/estimator.hpp"
 #include "etastar/analysis/statistics.hpp"
 #include "etastar/analysis/table.hpp"
 #include "etastar/theory/moments.hpp"
@@ -10,33 +11,6 @@
 #include <vector>
 
 namespace etastar::analysis {
-
-// linear: first order in eta, from the responses. finite: the step itself, from dz^2 on the eta grid.
-enum class Criterion { linear, finite };
-
-struct FitOptions {
-    std::vector<Criterion> criteria{Criterion::linear, Criterion::finite};
-    std::vector<double> thresholds{1.0};
-    theory::Layer layer = theory::Layer::last;
-    std::size_t resamples = 2000;
-    std::uint64_t seed = 0;
-};
-
-// eta* of one (width, depth). Absent values do not exist: `note` says why.
-struct CellFit {
-    std::uint32_t width = 0;
-    std::uint32_t depth = 0;
-    std::uint64_t networks = 0; // behind the estimate
-    std::optional<double> eta_star;
-    Interval ci95;
-    bool outside_grid = false; // no value because the rates do not bracket the threshold
-    double relative_error = 0; // standard error of log eta*
-    std::optional<double> exact;
-    std::optional<Measurement>
-        log_ratio;           // log of (c / mean G)^(1/2) against exact: the test of theory, without f^2
-    std::optional<double> z; // of the mean response against its exact expectation
-    std::string note;
-};
 
 // Slope of log eta* in log L between neighbouring depths of one width.
 struct LocalSlope {
@@ -58,8 +32,15 @@ struct PowerLaw {
     double p_value = 1;
 };
 
+// The exact eta* along one axis at a fixed value of the other, from the smallest to the largest value that ran.
+struct ExactCurve {
+    std::uint32_t at = 0;         // the fixed width or depth
+    std::vector<std::uint32_t> x; // depths or widths, ascending
+    std::vector<double> eta_star; // NaN where there is none
+};
+
 struct CriterionFit {
-    Criterion criterion = Criterion::linear;
+    const Estimator* criterion = nullptr;
     double threshold = 1;
     theory::Layer layer = theory::Layer::last;
     std::vector<CellFit> cells;
@@ -67,20 +48,31 @@ struct CriterionFit {
     std::optional<PowerLaw> exact;    // the same regression, with the same weights, on the exact values
     std::optional<PowerLaw> relative; // and on log_ratio: 1 n^0 L^0 where theory holds
     std::vector<LocalSlope> slopes;
+    std::vector<ExactCurve> exact_in_depth; // one per width; with FitOptions::curves, as all that follows
+    std::vector<ExactCurve> exact_in_width; // one per depth
+    std::optional<Asymptote> asymptote;
+    std::vector<std::uint32_t> asymptote_depth; // ends of its line: smallest and largest depth that ran
+    std::vector<double> asymptote_rate;         // eta* there
+};
+
+// What one criterion looks at, whatever the threshold.
+struct CriterionCurves {
+    const Estimator* criterion = nullptr;
+    theory::Layer layer = theory::Layer::last;
+    std::vector<CellCurve> cells; // those in which a network has run
 };
 
 struct FitReport {
-    std::vector<CriterionFit> fits;
+    std::string spec; // one line of JSON
+    std::size_t resamples = 0;
+    std::uint64_t seed = 0;
+    RowCounts rows;
+    std::vector<CriterionFit> fits; // a criterion after the other, thresholds in their order
+    std::vector<CriterionCurves> curves;
     std::vector<std::string> warnings;
 };
 
+// Throws UsageError where a criterion needs a column that the rows do not have.
 FitReport fit(const TrialTable& table, const FitOptions& options);
 
 } // namespace etastar::analysis
-
-template <>
-struct etastar::sweep::Names<etastar::analysis::Criterion> {
-    static constexpr std::string_view what = "criterion";
-    static constexpr NameTable<analysis::Criterion, 2> table{
-        {{"linear", analysis::Criterion::linear}, {"finite", analysis::Criterion::finite}}};
-};

@@ -6,8 +6,14 @@
 
 namespace etastar::analysis {
 
-// The JSON document of `etastar fit --json` (docs/format.md).
-std::string to_json(const FitReport& report);
+// Where a report comes from, as far as the table does not say it.
+struct Source {
+    std::string file;
+    std::string version; // of the program
+};
+
+// The JSON document of `etastar fit --json` (docs/format.md); what figures need is there with FitOptions::curves.
+std::string to_json(const FitReport& report, const Source& source);
 
 // The same for a person: tables of cells, exponents and local slopes, and the warnings.
 std::string to_text(const FitReport& report);

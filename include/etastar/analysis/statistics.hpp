@@ -21,6 +21,8 @@ struct Samples {
     std::size_t count() const { return values.size() / columns; }
 };
 
+std::vector<double> column_means(const Samples& samples);
+
 // A statistic of the column means. May return -infinity or +infinity where the answer lies below or above
 // what the samples can tell.
 using Statistic = std::function<double(std::span<const double> means)>;
@@ -36,6 +38,11 @@ struct BootstrapResult {
 // random stream. With fewer than two samples the error and the interval are NaN.
 BootstrapResult bootstrap(const Samples& samples, const Statistic& statistic, std::size_t resamples,
                           std::uint64_t seed, std::uint32_t width, std::uint32_t depth);
+
+// The same of several statistics from one resampling: each result is that of the statistic alone.
+std::vector<BootstrapResult> bootstrap(const Samples& samples, std::span<const Statistic> statistics,
+                                       std::size_t resamples, std::uint64_t seed, std::uint32_t width,
+                                       std::uint32_t depth);
 
 // A value known with a standard error that was itself estimated with some degrees of freedom.
 struct Measurement {

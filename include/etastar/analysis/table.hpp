@@ -3,18 +3,75 @@
 #include "etastar/sweep/spec.hpp"
 #include "etastar/sweep/trial.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace etastar::analysis {
 
 // A sweep's results as read from its file: every row of the spec's grid in canonical order.
+//
+// What a row is, and in which order rows stand, is known to this header and its source file alone: estimators read
+// cells and columns.
 struct TrialTable {
     sweep::Spec spec;
     std::vector<sweep::TrialRow> rows;
     bool complete = false;
     std::uint64_t damaged = 0; // rows whose checksum does not match; their status here is pending
 };
+
+// A real-valued column of the rows.
+class Column {
+public:
+    double operator[](std::uint64_t row) const;
+
+private:
+    friend Column column(const TrialTable&, std::string_view);
+    Column(const std::byte* first, std::size_t stride) : first_(first), stride_(stride) {}
+
+    const std::byte* first_; // value of row 0
+    std::size_t stride_;     // bytes from row to row
+};
+
+bool has_column(const TrialTable& table, std::string_view name);
+
+// Valid as long as the table. Throws std::invalid_argument for a name that is none of a real-valued column.
+Column column(const TrialTable& table, std::string_view name);
+
+// The rows of one (width, depth): networks x rates.
+struct Cell {
+    const TrialTable* table;
+    std::uint32_t width;
+    std::uint32_t depth;
+    std::uint64_t networks;
+    std::size_t rates;
+    std::uint64_t first_row;
+
+    std::uint64_t row(std::uint64_t network, std::size_t rate) const {
+        return first_row + network * rates + rate;
+    }
+    // The trial has run, whether or not its step stayed in the range of floating point.
+    bool measured(std::uint64_t row) const;
+    bool failed(std::uint64_t row) const;
+};
+
+// In the order of the file: width, then depth.
+std::vector<Cell> cells(const TrialTable& table);
+
+// How many rows there are of each kind; the last four add up to the first.
+struct RowCounts {
+    std::uint64_t all = 0;
+    std::uint64_t finished = 0;
+    std::uint64_t pending = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t damaged = 0;
+};
+
+RowCounts count_rows(const TrialTable& table);
+
+// The spec as one line of JSON.
+std::string spec_of(const TrialTable& table);
 
 } // namespace etastar::analysis

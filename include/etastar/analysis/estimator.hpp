@@ -1,0 +1,93 @@
+#pragma once
+
+#include "etastar/analysis/statistics.hpp"
+#include "etastar/analysis/table.hpp"
+#include "etastar/theory/moments.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace etastar::analysis {
+
+class Estimator;
+
+struct FitOptions {
+    std::vector<const Estimator*> criteria; // none: every one whose columns the rows have
+    std::vector<double> thresholds{1.0};
+    theory::Layer layer = theory::Layer::last;
+    std::size_t resamples = 2000;
+    std::uint64_t seed = 0;
+    bool curves = false; // also what figures need
+};
+
+// eta* of one (width, depth). Absent values do not exist: `note` says why.
+struct CellFit {
+    std::uint32_t width = 0;
+    std::uint32_t depth = 0;
+    std::uint64_t networks = 0; // behind the estimate
+    std::optional<double> eta_star;
+    Interval ci95;
+    bool outside_grid = false; // no value because the rates do not bracket the threshold
+    double relative_error = 0; // standard error of log eta*
+    std::optional<double> exact;
+    std::optional<Measurement>
+        log_ratio;           // log of (c / mean G)^(1/2) against exact: the test of theory, without f^2
+    std::optional<double> z; // of the mean response against its exact expectation
+    std::string note;
+};
+
+// What a criterion looks at, against the rate, at one (width, depth): a point per rate.
+struct CellCurve {
+    std::uint32_t width = 0;
+    std::uint32_t depth = 0;
+    std::uint64_t networks = 0;
+    std::vector<double> eta;
+    std::vector<double> mean; // over networks; infinite where one is
+    std::vector<Interval> ci95;
+    std::vector<double> linear; // the mean that the first order in eta predicts; none where it does not apply
+};
+
+// The power law of the depth that the exact eta* tends to in wide, deep networks; the same at every width.
+struct Asymptote {
+    std::string law; // as text: "sqrt(3 c) L^(-3/2)"
+    double constant = 0;
+    double depth_exponent = 0;
+};
+
+// A criterion by which a rate is the largest: one entry of estimators(), and nothing else need know of it.
+class Estimator {
+public:
+    virtual ~Estimator() = default;
+
+    virtual std::string_view name() const = 0;        // as --criterion and the JSON have it
+    virtual std::string_view description() const = 0; // a few words for --help
+
+    // Real-valued columns that it reads.
+    virtual std::vector<std::string> columns(theory::Layer layer) const = 0;
+
+    // Everything of the cell's fit but `exact`.
+    virtual CellFit estimate(const Cell& cell, const FitOptions& options, double threshold) const = 0;
+
+    // eta* by theory at that width and depth; nothing where there is no theory or no such rate.
+    virtual std::optional<double> exact(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
+                                        theory::Layer layer, double threshold) const;
+
+    // Nothing where there is no such law.
+    virtual std::optional<Asymptote> asymptote(const TrialTable& table, theory::Layer layer,
+                                               double threshold) const;
+
+    // Nothing where the criterion looks at no value per rate.
+    virtual std::optional<CellCurve> curve(const Cell& cell, const FitOptions& options) const;
+};
+
+// All there are, in the order in which they are reported.
+std::span<const Estimator* const> estimators();
+
+// By its name. Throws UsageError naming the choices.
+const Estimator& estimator(std::string_view name);
+
+} // namespace etastar::analysis

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <optional>
+
+namespace etastar {
+
+// Keys in the order in which they were set.
+using Json = nlohmann::ordered_json;
+
+// JSON knows no infinity and no NaN: what is not finite, or not there, is null.
+inline Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+inline Json number(const std::optional<double>& x) { return x ? number(*x) : Json(nullptr); }
+
+} // namespace etastar
