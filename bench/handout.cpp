@@ -60,7 +60,7 @@ private:
     Communicator real_;
 };
 
-sweep::Spec spec_of(std::uint64_t networks) {
+plan::Plan plan_of(std::uint64_t networks) {
     sweep::Spec spec;
     spec.width = {1024};
     spec.depth = {16};
@@ -68,16 +68,16 @@ sweep::Spec spec_of(std::uint64_t networks) {
     for (std::size_t k = 0; k < spec.eta.size(); ++k) spec.eta[k] = 0.1 * static_cast<double>(k + 1);
     spec.eta_unit = sweep::EtaUnit::absolute;
     spec.seeds = networks;
-    spec.input_dim = 64;
-    return spec;
+    spec.model.input_dim = 64;
+    return plan::Plan(spec);
 }
 
-parallel::NetworkResult result_of(const sweep::Spec& spec, std::uint64_t network) {
+parallel::NetworkResult result_of(const plan::Plan& plan, std::uint64_t network) {
+    const auto layout = trial::find_kind(plan.spec().trial).layout(plan.spec());
     parallel::NetworkResult result;
     result.network = network;
-    const auto id = spec.network(network);
-    for (const double rate : spec.eta)
-        result.rows.push_back(sweep::unmeasured_row(id.width, id.depth, id.seed, rate, sweep::Status::done));
+    result.record.resize(layout.bytes());
+    make_unmeasured(layout, plan, network, trial::Status::done, result.record);
     return result;
 }
 
@@ -108,10 +108,10 @@ struct Price {
 
 // Messages with up to `results` networks.
 Price serve(Communicator& world, std::size_t results, const std::filesystem::path& folder) {
-    const auto spec = spec_of(messages * results + 4 * ranks);
+    const auto plan = plan_of(messages * results + 4 * ranks);
     if (world.rank() == 1) {
         std::vector<parallel::NetworkResult> batch;
-        for (std::size_t k = 0; k < results; ++k) batch.push_back(result_of(spec, k));
+        for (std::size_t k = 0; k < results; ++k) batch.push_back(result_of(plan, k));
         const auto payload = parallel::pack_results(batch);
         for (int i = 0; i < messages; ++i) {
             world.send(0, Tag::result, payload);
@@ -122,9 +122,9 @@ Price serve(Communicator& world, std::size_t results, const std::filesystem::pat
     }
     auto crowd = std::make_shared<Crowd>(world);
     parallel::Node node{Communicator(crowd), parallel::Tree(ranks, ranks)};
-    auto file = io::SweepFile::create(folder / "handout.h5", spec, {}, true);
+    auto file = io::SweepFile::create(folder / "handout.h5", plan, {}, true);
     std::vector<parallel::Unit> units;
-    for (std::uint64_t i = 0; i < spec.networks(); ++i) units.push_back({i, results == 1 ? 1.0 : 1e-3});
+    for (std::uint64_t i = 0; i < plan.networks(); ++i) units.push_back({i, results == 1 ? 1.0 : 1e-3});
     node.add(std::move(units), 0);
     node.take_work();
 
@@ -135,7 +135,7 @@ Price serve(Communicator& world, std::size_t results, const std::filesystem::pat
         std::vector<parallel::NetworkResult> batch;
         const int owner = crowd->owned.front().first;
         while (batch.size() < results && !crowd->owned.empty() && crowd->owned.front().first == owner) {
-            batch.push_back(result_of(spec, crowd->owned.front().second.network));
+            batch.push_back(result_of(plan, crowd->owned.front().second.network));
             crowd->owned.pop_front();
         }
         Message mine{owner, Tag::result, parallel::pack_results(batch)};
@@ -148,7 +148,7 @@ Price serve(Communicator& world, std::size_t results, const std::filesystem::pat
         std::sort(collected.begin(), collected.end(),
                   [](const auto& a, const auto& b) { return a.network < b.network; });
         std::vector<io::FinishedNetwork> networks;
-        for (const auto& each : collected) networks.push_back({each.network, each.rows, each.response});
+        for (const auto& each : collected) networks.push_back({each.network, each.record});
         file.write_networks(networks);
         const auto end = Clock::now();
         // Waiting for rank 1 is not work; what the last poll took is.

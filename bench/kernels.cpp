@@ -5,7 +5,7 @@
 #include "etastar/engine/blas.hpp"
 #include "etastar/engine/dense.hpp"
 #include "etastar/engine/implicit.hpp"
-#include "etastar/network/network.hpp"
+#include "etastar/model/random_network.hpp"
 #include "etastar/random/normal.hpp"
 #include "etastar/random/stream.hpp"
 
@@ -24,7 +24,7 @@ namespace {
 
 using namespace etastar;
 
-constexpr std::uint32_t input_dim = 64;
+const model::Model bench_model{.input_dim = 64}; // ReLU, all layers, layer-wise rates
 constexpr std::int64_t width = 1024;
 constexpr std::int64_t depth = 16;
 constexpr std::int64_t rate_count = 16;
@@ -126,7 +126,7 @@ public:
     }
 
     void draw() {
-        const network::Network network({static_cast<std::uint32_t>(n_), depth_, ++seed_}, input_dim);
+        const model::RandomNetwork network({static_cast<std::uint32_t>(n_), depth_, ++seed_}, bench_model);
         for (std::uint32_t layer = 2; layer <= depth_; ++layer)
             network.weight_rows(layer, 0, static_cast<std::uint32_t>(n_),
                                 weights_.data() + (layer - 2) * n_ * n_);
@@ -215,8 +215,8 @@ BENCHMARK(bare_kernels)->Args({width, depth, columns})->Unit(benchmark::kMillise
 // Whole networks, measured at all rates: n, L, number of rates. Values are the variates that a network is
 // made of.
 void run_networks(benchmark::State& state, engine::Engine& engine, std::size_t values) {
-    network::NetworkId id{static_cast<std::uint32_t>(state.range(0)),
-                          static_cast<std::uint32_t>(state.range(1)), 0};
+    model::NetworkId id{static_cast<std::uint32_t>(state.range(0)),
+                        static_cast<std::uint32_t>(state.range(1)), 0};
     const double centre = std::sqrt(3.0) * std::pow(id.depth, -1.5);
     std::vector<double> rates;
     for (std::int64_t k = 0; k < state.range(2); ++k)
@@ -232,8 +232,7 @@ void run_networks(benchmark::State& state, engine::Engine& engine, std::size_t v
 
 template <class T>
 void dense_network(benchmark::State& state) {
-    engine::DenseEngine<T> engine(input_dim, network::Train::all, network::Rates::mup,
-                                  engine::default_weight_budget);
+    engine::DenseEngine<T> engine({.model = bench_model});
     run_networks(state, engine,
                  static_cast<std::size_t>(state.range(0) * state.range(0) * (state.range(1) - 1)));
 }
@@ -245,8 +244,7 @@ std::size_t implicit_variates(const benchmark::State& state) {
 }
 
 void implicit_network(benchmark::State& state) {
-    engine::ImplicitEngine engine(input_dim, network::Train::all, network::Rates::mup,
-                                  sweep::Precision::single_, engine::default_weight_budget);
+    engine::ImplicitEngine engine({.model = bench_model});
     run_networks(state, engine, implicit_variates(state));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "etastar/network/network.hpp"
-#include "etastar/network/rates.hpp"
+#include "etastar/model/model.hpp"
+#include "etastar/model/random_network.hpp"
 #include "etastar/random/normal.hpp"
 
 #include "reference.hpp"
@@ -73,15 +73,14 @@ private:
 
 // A whole trial on such matrices, with the variates of the implicit engine.
 struct ConditionalNetwork {
-    network::Network network;
-    network::Multipliers m;
+    model::RandomNetwork network;
     std::vector<ConditionalMatrix> matrices;
     std::vector<Vector> z, h, delta;
     Vector readout;
     double input2, output, target;
 
-    ConditionalNetwork(const network::Network& which, const network::Multipliers& multipliers)
-        : network(which), m(multipliers), input2(which.input_dim()), target(which.target()) {
+    explicit ConditionalNetwork(const model::RandomNetwork& which)
+        : network(which), input2(which.input_dim()), target(which.target()) {
         const std::uint32_t depth = network.depth();
         const double n = network.width();
         for (std::uint32_t layer = 1; layer <= depth; ++layer) {
@@ -100,6 +99,11 @@ struct ConditionalNetwork {
                 u = matrices[layer - 1].backward(delta[layer - 1],
                                                  variates(random::Role::backward, layer - 1));
         }
+    }
+
+    // Learning rate of W^{l + 1} over the base rate.
+    double rate(std::size_t l) const {
+        return l == 0 ? network.laws().first.rate : network.laws().hidden.rate;
     }
 
     Vector variates(random::Role role, std::uint32_t layer) const {
@@ -122,7 +126,7 @@ struct ConditionalNetwork {
         for (std::size_t l = 0; l < z.size(); ++l) {
             const double q = l == 0 ? input2 : dot(h[l - 1], h[l - 1]);
             const double feedback = l == 0 || eta == 0 ? 0 : dot(h[l - 1], dh);
-            const double source = gain * (l == 0 ? m.first : m.hidden) * (q + feedback);
+            const double source = gain * rate(l) * (q + feedback);
             Vector dz = l == 0 ? Vector(z[l].size(), 0.0)
                                : matrices[l].product(
                                    dh, variates(random::Role::change, static_cast<std::uint32_t>(l + 1)),
@@ -132,15 +136,15 @@ struct ConditionalNetwork {
             dh = eta == 0 ? masked(dz, z[l]) : combine(1, relu(combine(1, z[l], 1, dz)), -1, h[l]);
         }
         result.output_after =
-            output + dot(readout, dh) + gain * m.last * (dot(h.back(), h.back()) + dot(h.back(), dh));
+            output + dot(readout, dh)
+            + gain * network.laws().readout.rate * (dot(h.back(), h.back()) + dot(h.back(), dh));
         return result;
     }
 
     double tangent_kernel() const {
-        double theta = m.last * dot(h.back(), h.back());
+        double theta = network.laws().readout.rate * dot(h.back(), h.back());
         for (std::size_t l = 0; l < z.size(); ++l)
-            theta += (l == 0 ? m.first : m.hidden) * (l == 0 ? input2 : dot(h[l - 1], h[l - 1]))
-                     * dot(delta[l], delta[l]);
+            theta += rate(l) * (l == 0 ? input2 : dot(h[l - 1], h[l - 1])) * dot(delta[l], delta[l]);
         return theta;
     }
 };

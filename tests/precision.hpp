@@ -1,8 +1,10 @@
 #pragma once
 
 #include "etastar/engine/engine.hpp"
-#include "etastar/network/network.hpp"
+#include "etastar/model/random_network.hpp"
 #include "etastar/theory/moments.hpp"
+
+#include "support.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -30,10 +32,9 @@ inline double relative(double a, double b) { return a == b ? 0 : std::abs(a / b 
 
 // Over 20 networks from id.seed on and steps from a tenth of the critical rate to ten times that.
 template <class A, class B>
-Difference median_difference(network::NetworkId id, A run_a, B run_b) {
-    const double star = theory::critical_rate(
-        theory::exact_responses(id.width, id.depth, 5, network::Train::all, network::Rates::mup)
-            .hidden.back());
+Difference median_difference(model::NetworkId id, A run_a, B run_b) {
+    const double star =
+        theory::critical_rate(theory::exact_responses(settings().model, id.width, id.depth).hidden.back());
     const std::vector<double> rates{0.1 * star, star, 10 * star};
     std::vector<double> responses;
     std::vector<std::vector<double>> steps(rates.size());

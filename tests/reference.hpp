@@ -1,7 +1,7 @@
 #pragma once
 
-#include "etastar/network/network.hpp"
-#include "etastar/network/rates.hpp"
+#include "etastar/model/model.hpp"
+#include "etastar/model/random_network.hpp"
 
 #include <cmath>
 #include <vector>
@@ -50,13 +50,22 @@ inline Vector masked(Vector u, const Vector& z) {
     return u;
 }
 
+// What the reference asks of an activation phi: phi(z), and phi'(z) u elementwise.
+struct PlainRelu {
+    static Vector value(const Vector& z) { return relu(z); }
+    static Vector pull_back(const Vector& z, const Vector& u) { return masked(u, z); }
+};
+
+template <class Activation = PlainRelu>
 struct ExplicitNetwork {
+    model::LayerLaws laws;
     Vector x;
     double y = 0;
     std::vector<Matrix> weights; // W^l at l - 1
     Vector readout;
 
-    explicit ExplicitNetwork(const network::Network& network) : x(network.input_dim()), y(network.target()) {
+    explicit ExplicitNetwork(const model::RandomNetwork& network)
+        : laws(network.laws()), x(network.input_dim()), y(network.target()) {
         std::vector<float> part(network.input_dim());
         network.input(part);
         x.assign(part.begin(), part.end());
@@ -70,17 +79,20 @@ struct ExplicitNetwork {
         readout.assign(part.begin(), part.end());
     }
 
+    // Learning rate of W^{l + 1} over the base rate.
+    double rate(std::size_t l) const { return l == 0 ? laws.first.rate : laws.hidden.rate; }
+
     std::vector<Vector> preactivations() const {
         std::vector<Vector> z;
         Vector h = x;
         for (const auto& w : weights) {
             z.push_back(w.times(h));
-            h = relu(z.back());
+            h = Activation::value(z.back());
         }
         return z;
     }
 
-    double output() const { return dot(readout, relu(preactivations().back())); }
+    double output() const { return dot(readout, Activation::value(preactivations().back())); }
     double loss() const { return std::pow(output() - y, 2) / 2; }
 
     // delta^l = df/dz^l at l - 1.
@@ -89,40 +101,41 @@ struct ExplicitNetwork {
         std::vector<Vector> delta(z.size());
         Vector u = readout;
         for (std::size_t l = z.size(); l-- > 0;) {
-            delta[l] = masked(u, z[l]);
+            delta[l] = Activation::pull_back(z[l], u);
             u = weights[l].transposed_times(delta[l]);
         }
         return delta;
     }
 
     // The network after one step of gradient descent with base rate eta.
-    ExplicitNetwork stepped(double eta, const network::Multipliers& m) const {
+    ExplicitNetwork stepped(double eta) const {
         ExplicitNetwork next = *this;
         const auto z = preactivations();
         const auto delta = gradients();
-        const double error = dot(readout, relu(z.back())) - y;
+        const double error = dot(readout, Activation::value(z.back())) - y;
         for (std::size_t l = 0; l < weights.size(); ++l) {
-            const Vector h = l == 0 ? x : relu(z[l - 1]);
-            const double rate = eta * (l == 0 ? m.first : m.hidden);
+            const Vector h = l == 0 ? x : Activation::value(z[l - 1]);
+            const double step = eta * rate(l);
             for (std::size_t i = 0; i < weights[l].rows; ++i)
                 for (std::size_t j = 0; j < weights[l].cols; ++j)
-                    next.weights[l].at(i, j) -= rate * error * delta[l][i] * h[j];
+                    next.weights[l].at(i, j) -= step * error * delta[l][i] * h[j];
         }
-        const Vector h = relu(z.back());
-        for (std::size_t i = 0; i < h.size(); ++i) next.readout[i] -= eta * m.last * error * h[i];
+        const Vector h = Activation::value(z.back());
+        for (std::size_t i = 0; i < h.size(); ++i) next.readout[i] -= eta * laws.readout.rate * error * h[i];
         return next;
     }
 
     // G_l at l - 1, from s^l itself.
-    Vector responses(const network::Multipliers& m) const {
+    Vector responses() const {
         const auto z = preactivations();
         const auto delta = gradients();
         Vector g;
         Vector s;
         for (std::size_t l = 0; l < z.size(); ++l) {
-            const Vector h = l == 0 ? x : relu(z[l - 1]);
-            const double own = (l == 0 ? m.first : m.hidden) * dot(h, h);
-            Vector next = l == 0 ? Vector(z[l].size(), 0.0) : weights[l].times(masked(s, z[l - 1]));
+            const Vector h = l == 0 ? x : Activation::value(z[l - 1]);
+            const double own = rate(l) * dot(h, h);
+            Vector next =
+                l == 0 ? Vector(z[l].size(), 0.0) : weights[l].times(Activation::pull_back(z[l - 1], s));
             for (std::size_t i = 0; i < next.size(); ++i) next[i] += own * delta[l][i];
             s = next;
             g.push_back(dot(s, s) / static_cast<double>(s.size()));
@@ -131,20 +144,21 @@ struct ExplicitNetwork {
     }
 
     // Theta.
-    double tangent_kernel(const network::Multipliers& m) const {
+    double tangent_kernel() const {
         const auto z = preactivations();
         const auto delta = gradients();
-        double theta = m.last * dot(relu(z.back()), relu(z.back()));
+        double theta = laws.readout.rate * dot(Activation::value(z.back()), Activation::value(z.back()));
         for (std::size_t l = 0; l < z.size(); ++l) {
-            const Vector h = l == 0 ? x : relu(z[l - 1]);
-            theta += (l == 0 ? m.first : m.hidden) * dot(h, h) * dot(delta[l], delta[l]);
+            const Vector h = l == 0 ? x : Activation::value(z[l - 1]);
+            theta += rate(l) * dot(h, h) * dot(delta[l], delta[l]);
         }
         return theta;
     }
 };
 
 // ||dz^l||^2 / n at l - 1, by subtraction of two forward passes.
-inline Vector squared_changes(const ExplicitNetwork& before, const ExplicitNetwork& after) {
+template <class Activation>
+Vector squared_changes(const ExplicitNetwork<Activation>& before, const ExplicitNetwork<Activation>& after) {
     const auto a = before.preactivations();
     const auto b = after.preactivations();
     Vector changes;

@@ -42,6 +42,9 @@ struct Course {
     std::uint64_t results = 0; // at rank 0, each network once
 };
 
+// Bytes of a message for each result without a record, in src/parallel/message.cpp.
+inline constexpr std::size_t packed_result_bytes = 64;
+
 // Plays a sweep on the very Nodes that run under MPI, in virtual time.
 class Simulation {
 public:
@@ -205,9 +208,6 @@ private:
             post(timer, Kind::timer, index);
         }
     }
-
-    // Of a result without rows, in src/parallel/message.cpp.
-    static constexpr std::size_t packed_result_bytes = 72;
 
     Cluster cluster_;
     std::mt19937_64 generator_;

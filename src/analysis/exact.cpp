@@ -6,15 +6,18 @@ namespace etastar::analysis {
 
 double exact_response(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
                       theory::Layer layer) {
-    const auto& spec = table.spec;
-    return theory::exact_responses(width, depth, spec.input_dim, spec.train, spec.rates).of(layer);
+    const auto& model = table.plan.spec().model;
+    const auto* theory = theory::find(model, theory::Regime::finite_width);
+    const auto response = theory == nullptr ? std::nullopt : theory->response(model, width, depth, layer);
+    return response.value_or(std::nan(""));
 }
 
 // With hidden layers trained, E G_l tends to l^3/3, the largest is the last one, their mean tends to L^3/12, and under
 // mup rates E Theta^2 tends to L^2/4.
 std::optional<Asymptote> linear_asymptote(const TrialTable& table, theory::Layer layer, double threshold) {
-    const auto& spec = table.spec;
-    if (spec.train != network::Train::all && spec.train != network::Train::hidden) return std::nullopt;
+    const auto& model = table.plan.spec().model;
+    if (theory::find(model, theory::Regime::infinite_width) == nullptr) return std::nullopt;
+    if (model.train != model::Train::all && model.train != model::Train::hidden) return std::nullopt;
     switch (layer) {
     case theory::Layer::last:
     case theory::Layer::max:
@@ -24,7 +27,7 @@ std::optional<Asymptote> linear_asymptote(const TrialTable& table, theory::Layer
     case theory::Layer::output:
         break;
     }
-    if (spec.rates != network::Rates::mup) return std::nullopt;
+    if (model.parametrization != model::Parametrization::mup) return std::nullopt;
     return Asymptote{"2 sqrt(c) L^(-1)", 2 * std::sqrt(threshold), -1};
 }
 

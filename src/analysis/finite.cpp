@@ -1,4 +1,4 @@
-#include "etastar/sweep/names.hpp"
+#include "etastar/names.hpp"
 
 #include "../floating.hpp"
 #include "estimators.hpp"
@@ -23,7 +23,7 @@ public:
         return infinite_if_nan(of_output_ ? std::pow(value_[row] - before_[row], 2) : value_[row]);
     }
 
-    static std::string dz2_column(theory::Layer layer) { return "dz2_" + std::string(sweep::name_of(layer)); }
+    static std::string dz2_column(theory::Layer layer) { return "dz2_" + std::string(name_of(layer)); }
 
 private:
     bool of_output_;
@@ -110,7 +110,7 @@ public:
         // Of logarithms, because a step past the threshold may be of any order of magnitude.
         std::vector<Statistic> log_means;
         for (std::size_t k = 0; k < cell.rates; ++k)
-            log_means.push_back([k](std::span<const double> means) { return std::log(means[k]); });
+            log_means.emplace_back([k](std::span<const double> means) { return std::log(means[k]); });
         for (const auto& estimate :
              bootstrap(samples, log_means, options.resamples, options.seed, cell.width, cell.depth))
             curve.ci95.push_back(exponential(estimate.ci95));

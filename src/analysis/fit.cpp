@@ -1,7 +1,7 @@
 #include "etastar/analysis/fit.hpp"
 
 #include "etastar/error.hpp"
-#include "etastar/sweep/names.hpp"
+#include "etastar/names.hpp"
 
 #include <fmt/format.h>
 
@@ -184,7 +184,7 @@ void warn(const std::vector<Cell>& cells, const FitOptions& options, FitReport& 
                  fmt::format("fewer than {} networks", few_networks));
     }
     if (options.layer == theory::Layer::max)
-        report.warnings.push_back(
+        report.warnings.emplace_back(
             "layer max: the mean over networks of each network's largest layer; it has no exact "
             "theory and is at least the largest mean");
 }

@@ -1,4 +1,4 @@
-#include "etastar/sweep/names.hpp"
+#include "etastar/names.hpp"
 
 #include "../floating.hpp"
 #include "estimators.hpp"
@@ -10,7 +10,7 @@
 namespace etastar::analysis {
 namespace {
 
-std::string response_column(theory::Layer layer) { return "response_" + std::string(sweep::name_of(layer)); }
+std::string response_column(theory::Layer layer) { return "response_" + std::string(name_of(layer)); }
 
 // The first row of each network that has run; a network's rows agree in all that the linear order needs.
 template <class F>

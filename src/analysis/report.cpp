@@ -1,6 +1,6 @@
 #include "etastar/analysis/report.hpp"
 
-#include "etastar/sweep/names.hpp"
+#include "etastar/names.hpp"
 
 #include "../json.hpp"
 
@@ -44,8 +44,6 @@ Json law(const PowerLaw& measured, const PowerLaw* exact) {
             {"degrees_of_freedom", measured.degrees},
             {"p_value", number(measured.p_value)}};
 }
-
-using sweep::name_of;
 
 Json ratio(const CellFit& cell) {
     if (!cell.eta_star || !cell.exact) return nullptr;

@@ -98,7 +98,7 @@ Interval accelerated_interval(std::vector<double> replicates, double value, cons
     const boost::math::normal standard;
     const auto below = static_cast<double>(std::lower_bound(replicates.begin(), replicates.end(), value)
                                            - replicates.begin());
-    const double count = static_cast<double>(replicates.size());
+    const auto count = static_cast<double>(replicates.size());
     const double bias = quantile(standard, std::clamp(below / count, 0.5 / count, 1 - 0.5 / count));
     const double acceleration = sums.cubes / (6 * std::pow(sums.squares, 1.5));
     const auto adjusted = [&](double probability) {

@@ -7,37 +7,14 @@
 namespace etastar::analysis {
 namespace {
 
-using sweep::Status;
-using sweep::TrialRow;
-
-struct RealColumn {
-    std::string_view name;
-    std::size_t offset;
-};
-
-constexpr RealColumn real_columns[] = {
-    {"eta", offsetof(TrialRow, eta)},
-    {"target", offsetof(TrialRow, target)},
-    {"output", offsetof(TrialRow, output)},
-    {"output_after", offsetof(TrialRow, output_after)},
-    {"loss", offsetof(TrialRow, loss)},
-    {"loss_after", offsetof(TrialRow, loss_after)},
-    {"dz2_last", offsetof(TrialRow, dz2_last)},
-    {"dz2_max", offsetof(TrialRow, dz2_max)},
-    {"dz2_mean", offsetof(TrialRow, dz2_mean)},
-    {"response_last", offsetof(TrialRow, response_last)},
-    {"response_max", offsetof(TrialRow, response_max)},
-    {"response_mean", offsetof(TrialRow, response_mean)},
-    {"response_output", offsetof(TrialRow, response_output)},
-};
-
-const RealColumn* find_column(std::string_view name) {
-    const auto found = std::find_if(std::begin(real_columns), std::end(real_columns),
-                                    [&](const RealColumn& entry) { return entry.name == name; });
-    return found == std::end(real_columns) ? nullptr : found;
-}
+using trial::Status;
 
 bool is_measured(Status status) { return status == Status::done || status == Status::nonfinite; }
+
+const trial::Column* find_real(const TrialTable& table, std::string_view name) {
+    const auto* column = table.kind->row().find(name);
+    return column != nullptr && column->type == trial::Scalar::f64 ? column : nullptr;
+}
 
 } // namespace
 
@@ -47,42 +24,42 @@ double Column::operator[](std::uint64_t row) const {
     return value;
 }
 
-bool has_column(const TrialTable&, std::string_view name) { return find_column(name) != nullptr; }
+bool has_column(const TrialTable& table, std::string_view name) { return find_real(table, name) != nullptr; }
 
 Column column(const TrialTable& table, std::string_view name) {
-    const auto* entry = find_column(name);
-    if (entry == nullptr) throw std::invalid_argument("no column '" + std::string(name) + "'");
-    return {reinterpret_cast<const std::byte*>(table.rows.data()) + entry->offset, sizeof(TrialRow)};
+    const auto* found = find_real(table, name);
+    if (found == nullptr) throw std::invalid_argument("no column '" + std::string(name) + "'");
+    return {table.rows.data() + found->offset, table.kind->row().bytes};
 }
 
-bool Cell::measured(std::uint64_t row) const { return is_measured(table->rows[row].status); }
+bool Cell::measured(std::uint64_t row) const { return is_measured(trial::status(table->row(row))); }
 
-bool Cell::failed(std::uint64_t row) const { return table->rows[row].status == Status::failed; }
+bool Cell::failed(std::uint64_t row) const { return trial::status(table->row(row)) == Status::failed; }
 
 std::vector<Cell> cells(const TrialTable& table) {
     std::vector<Cell> result;
-    const auto& spec = table.spec;
+    const auto& plan = table.plan;
     std::uint64_t first = 0;
-    for (const auto width : spec.width)
-        for (const auto depth : spec.depth) {
-            result.push_back({&table, width, depth, spec.seeds, spec.eta.size(), first});
-            first += spec.seeds * spec.eta.size();
-        }
+    for (const auto& cell : plan.cells()) {
+        result.push_back({&table, cell.width, cell.depth, plan.spec().seeds, plan.rates(), first});
+        first += plan.spec().seeds * plan.rates();
+    }
     return result;
 }
 
 RowCounts count_rows(const TrialTable& table) {
     RowCounts counts;
-    counts.all = table.rows.size();
+    counts.all = table.plan.rows();
     counts.damaged = table.damaged;
-    for (const auto& row : table.rows) {
-        counts.finished += is_measured(row.status);
-        counts.failed += row.status == Status::failed;
+    for (std::uint64_t i = 0; i < counts.all; ++i) {
+        const auto status = trial::status(table.row(i));
+        counts.finished += is_measured(status);
+        counts.failed += status == Status::failed;
     }
     counts.pending = counts.all - counts.finished - counts.failed - counts.damaged;
     return counts;
 }
 
-std::string spec_of(const TrialTable& table) { return sweep::to_json(table.spec); }
+std::string spec_of(const TrialTable& table) { return sweep::to_json(table.plan.spec()); }
 
 } // namespace etastar::analysis

@@ -21,15 +21,16 @@ ExitCode fit_command(const Arguments& arguments) {
     refuse_table("json", options->json);
     const auto table = io::read_sweep_file(options->file);
     const auto report = analysis::fit(table, options->fit);
-    if (!options->json.empty()) write_document(options->json, to_json(report, {options->file.string(), version()}));
+    if (!options->json.empty())
+        write_document(options->json, to_json(report, {options->file.string(), version()}));
     if (options->json != "-") {
-        const auto& spec = table.spec;
+        const auto& spec = table.plan.spec();
         write_document(
             "-",
             fmt::format(
                 "{}: {} widths x {} depths x {} networks x {} rates; engine {}, train {}, rates {}\n\n",
                 options->file.string(), spec.width.size(), spec.depth.size(), spec.seeds, spec.eta.size(),
-                name_of(spec.engine), sweep::name_of(spec.train), sweep::name_of(spec.rates))
+                name_of(spec.engine), name_of(spec.model.train), name_of(spec.model.parametrization))
                 + to_text(report));
     }
     return ExitCode::done;

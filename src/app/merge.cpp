@@ -1,13 +1,14 @@
 #include "etastar/app/commands.hpp"
-#include "etastar/app/version.hpp"
+#include "etastar/error.hpp"
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/io/sweep_reader.hpp"
+#include "etastar/plan/shards.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,88 +17,56 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What of a shard's provenance goes into that of the whole.
+constexpr const char* told_attributes[] = {"version",   "git_revision",       "host", "mpi", "blas",
+                                           "blas_core", "blas_core_chosen_by"};
+
+// Of a shard, looked through once; its file is open only while it is read, for there may be more shards than a process
+// may have open files.
 struct Shard {
     fs::path path;
-    io::SweepReader reader;
-
-    const sweep::Spec& spec() const { return reader.spec(); }
-    std::uint64_t first() const { return spec().first_seed; }
-    std::uint64_t last() const {
-        return spec().first_seed + (spec().seeds - 1);
-    } // inclusive: the end may be 2^64
+    sweep::Spec spec;
+    bool failed = false; // some networks
+    std::vector<double> etas;
+    std::string unit_theory;
+    std::map<std::string, std::string> provenance;
 };
 
-std::string seeds(std::uint64_t first, std::uint64_t last) {
-    return first == last ? fmt::format("seed {}", first) : fmt::format("seeds {} to {}", first, last);
-}
-
-// The spec without its seeds.
-sweep::Spec family(sweep::Spec spec) {
-    spec.first_seed = 0;
-    spec.seeds = 1;
-    return spec;
+void refuse_same_files(const MergeOptions& options) {
+    std::error_code ignored;
+    for (std::size_t i = 0; i < options.shards.size(); ++i) {
+        const auto& path = options.shards[i];
+        if (fs::equivalent(path, options.output, ignored))
+            throw UsageError(fmt::format("output: {} is itself one of the shards", path.string()));
+        for (std::size_t k = 0; k < i; ++k)
+            if (fs::equivalent(path, options.shards[k], ignored))
+                throw UsageError(fmt::format("{} is given twice", path.string()));
+    }
 }
 
 // Refuses networks that have not run; returns whether some have failed.
-bool refuse_unfinished(Shard& shard) {
-    const auto count = shard.reader.tally();
+bool refuse_unfinished(io::SweepReader& reader, const fs::path& path) {
+    const auto count = reader.tally();
     if (count.pending == 0) return count.failed > 0;
     throw FileError(
         fmt::format("{}: {} of {} networks are not finished{}; `etastar sweep --resume` continues it",
-                    shard.path.string(), count.pending, shard.spec().networks(),
+                    path.string(), count.pending, reader.plan().networks(),
                     count.damaged > 0 ? fmt::format(" ({} damaged rows)", count.damaged) : ""));
 }
 
-void refuse_strangers(const std::vector<Shard>& shards) {
-    const auto& first = shards.front();
-    for (const auto& shard : shards)
-        for (const auto& [field, here, there] :
-             sweep::differences(family(first.spec()), family(shard.spec())))
-            throw FileError(fmt::format("{}: is no shard of the same sweep as {}: {} is {} there, {} here",
-                                        shard.path.string(), first.path.string(), field, here, there));
-    for (const auto& shard : shards)
-        if (shard.reader.provenance("shard_of") != first.reader.provenance("shard_of"))
-            throw FileError(
-                fmt::format("{}: is no shard of the same sweep as {}: their whole sweeps have other seeds",
-                            shard.path.string(), first.path.string()));
-}
-
-void refuse_overlaps_and_gaps(const std::vector<Shard>& shards, const sweep::Spec& merged) {
-    const auto whole_text = shards.front().reader.provenance("shard_of");
-    const auto whole = whole_text.empty() ? merged : sweep::from_json(whole_text);
-    const auto missing = [](std::uint64_t first, std::uint64_t last, const std::string& where) {
-        throw FileError(fmt::format("{} are in no shard: {}", seeds(first, last), where));
-    };
-    if (shards.front().first() > whole.first_seed)
-        missing(whole.first_seed, shards.front().first() - 1,
-                fmt::format("{} is the first", shards.front().path.string()));
-    for (std::size_t i = 1; i < shards.size(); ++i) {
-        const auto& before = shards[i - 1];
-        const auto& shard = shards[i];
-        if (shard.first() <= before.last())
-            throw FileError(fmt::format("{} and {} both have {}", before.path.string(), shard.path.string(),
-                                        seeds(shard.first(), std::min(before.last(), shard.last()))));
-        if (shard.first() > before.last() + 1)
-            missing(before.last() + 1, shard.first() - 1,
-                    fmt::format("between {} and {}", before.path.string(), shard.path.string()));
-    }
-    const auto end = whole.first_seed + (whole.seeds - 1);
-    if (shards.back().last() < end)
-        missing(shards.back().last() + 1, end, fmt::format("{} is the last", shards.back().path.string()));
-}
-
-// Where and with what: what all shards agree on, else all that they say.
+// What all shards agree on, else all that they say.
 io::Provenance provenance_of(const std::vector<Shard>& shards) {
     const auto common = [&](const char* name) {
         std::vector<std::string> values;
         for (const auto& shard : shards)
-            if (const auto value = shard.reader.provenance(name);
+            if (const auto& value = shard.provenance.at(name);
                 std::find(values.begin(), values.end(), value) == values.end())
                 values.push_back(value);
-        std::string text;
-        for (const auto& value : values) text += (text.empty() ? "" : ", ") + value;
-        return text;
+        return fmt::format("{}", fmt::join(values, ", "));
     };
+    std::vector<std::string> names;
+    names.reserve(shards.size());
+    for (const auto& shard : shards) names.push_back(shard.path.filename().string());
     io::Provenance provenance;
     provenance.version = common("version");
     provenance.git_revision = common("git_revision");
@@ -106,39 +75,55 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
     provenance.blas = common("blas");
     provenance.blas_core = common("blas_core");
     provenance.blas_core_chosen_by = common("blas_core_chosen_by");
-    for (const auto& shard : shards)
-        provenance.merged_from +=
-            (provenance.merged_from.empty() ? "" : ", ") + shard.path.filename().string();
+    provenance.merged_from = fmt::format("{}", fmt::join(names, ", "));
     return provenance;
+}
+
+// Rates in units of eta*_lin are those of the theory of the version that began each shard.
+void refuse_other_rates(const std::vector<Shard>& shards) {
+    for (const auto& shard : shards)
+        if (shard.etas != shards.front().etas)
+            throw FileError(
+                fmt::format("{}: is no shard of the same sweep as {}: their absolute rates differ, as of "
+                            "different versions of Etastar",
+                            shard.path.string(), shards.front().path.string()));
 }
 
 // That shards differ in more than their seeds.
 void tell_different_kernels(const sweep::Spec& spec, const std::string& cores) {
-    if (spec.engine == sweep::EngineKind::dense && cores.find(", ") != std::string::npos)
+    if (spec.engine == engine::EngineKind::dense && cores.find(", ") != std::string::npos)
         print_error(fmt::format(
             "shards were computed with different kernels of OpenBLAS ({}): rows differ in their last bits",
             cores));
 }
 
+[[noreturn]] void refuse_changed(const fs::path& path) {
+    throw FileError(fmt::format("{}: was changed while it was merged", path.string()));
+}
+
 // A cell's networks are neighbours in every table, its shards' in the order of their seeds.
-void copy_rows(std::vector<Shard>& shards, const sweep::Spec& merged, io::SweepFile& file) {
-    const std::uint64_t rates = merged.eta.size();
-    const std::uint64_t at_once = std::max<std::uint64_t>(io::rows_at_once / rates, 1);
-    std::vector<sweep::TrialRow> rows;
-    for (std::uint64_t cell = 0; cell < merged.width.size() * merged.depth.size(); ++cell)
-        for (auto& shard : shards) {
-            const auto count = shard.spec().seeds;
-            for (std::uint64_t i = 0; i < count; i += at_once) {
-                const auto from = cell * count + i;
-                const auto to = cell * merged.seeds + (shard.first() - merged.first_seed) + i;
-                const auto networks = std::min(at_once, count - i);
-                rows.resize(networks * rates);
-                shard.reader.read_rows(from * rates, rows);
-                if (merged.profile)
-                    for (std::uint64_t k = 0; k < networks; ++k)
-                        file.write_profile(to + k, shard.reader.read_profile(from + k));
-                file.write_rows(to * rates, rows);
+void copy_records(const Shard& shard, io::SweepFile& file) {
+    io::SweepReader reader(shard.path);
+    const auto& merged = file.plan().spec();
+    const auto& spec = reader.plan().spec();
+    if (spec != shard.spec || reader.plan().etas() != shard.etas) refuse_changed(shard.path);
+    const auto bytes = file.layout().bytes();
+    const auto at_once = std::min(reader.networks_at_once(), spec.seeds);
+    std::vector<std::byte> records(at_once * bytes);
+    for (std::uint64_t cell = 0; cell < merged.cells(); ++cell)
+        for (std::uint64_t i = 0; i < spec.seeds; i += at_once) {
+            const auto from = cell * spec.seeds + i;
+            const auto to = cell * merged.seeds + (spec.first_seed - merged.first_seed) + i;
+            std::vector<io::FinishedNetwork> networks(std::min(at_once, spec.seeds - i));
+            reader.read_records(from, networks.size(), trial::Bytes(records).first(networks.size() * bytes));
+            for (std::uint64_t k = 0; k < networks.size(); ++k) {
+                const auto record = trial::ConstBytes(records).subspan(k * bytes, bytes);
+                for (std::size_t rate = 0; rate < file.layout().rates(); ++rate)
+                    if (trial::status(file.layout().row(record, rate)) == trial::Status::pending)
+                        refuse_changed(shard.path);
+                networks[k] = {to + k, record};
             }
+            file.write_networks(networks);
         }
 }
 
@@ -147,32 +132,38 @@ void copy_rows(std::vector<Shard>& shards, const sweep::Spec& merged, io::SweepF
 ExitCode merge_command(const Arguments& arguments) {
     const auto options = parse_merge(arguments);
     if (!options) return ExitCode::done;
-    std::vector<Shard> shards;
+    refuse_same_files(*options);
+    std::vector<plan::Part> parts;
     for (const auto& path : options->shards) {
-        std::error_code ignored;
-        if (fs::equivalent(path, options->output, ignored))
-            throw UsageError(fmt::format("output: {} is itself one of the shards", path.string()));
-        for (const auto& other : shards)
-            if (fs::equivalent(path, other.path, ignored))
-                throw UsageError(fmt::format("{} is given twice", path.string()));
-        shards.push_back({path, io::SweepReader(path)});
+        const io::SweepReader reader(path);
+        parts.push_back({path.string(), reader.plan().spec(), reader.provenance("shard_of")});
     }
-    std::sort(shards.begin(), shards.end(),
-              [](const Shard& a, const Shard& b) { return a.first() < b.first(); });
-    refuse_strangers(shards);
-    auto merged = shards.front().spec();
-    merged.seeds = shards.back().last() - merged.first_seed + 1;
-    refuse_overlaps_and_gaps(shards, merged);
-    bool failed = false;
-    for (auto& shard : shards) failed = refuse_unfinished(shard) || failed;
-    sweep::validate(merged);
+    const auto merged = plan::join(parts);
+
+    std::vector<Shard> shards;
+    for (const auto& part : parts) {
+        io::SweepReader reader(part.name);
+        if (reader.plan().spec() != part.spec) refuse_changed(part.name);
+        Shard shard{part.name,
+                    part.spec,
+                    refuse_unfinished(reader, part.name),
+                    reader.plan().etas(),
+                    reader.plan().unit_theory(),
+                    {}};
+        for (const auto* name : told_attributes) shard.provenance[name] = reader.provenance(name);
+        shards.push_back(std::move(shard));
+    }
+    refuse_other_rates(shards);
+    const plan::Plan plan(merged, shards.front().etas, shards.front().unit_theory);
     const auto provenance = provenance_of(shards);
-    auto file = io::SweepFile::create(options->output, merged, provenance, options->overwrite);
+    auto file = io::SweepFile::create(options->output, plan, provenance, options->overwrite);
     tell_different_kernels(merged, provenance.blas_core);
-    copy_rows(shards, merged, file);
+    for (const auto& shard : shards) copy_records(shard, file);
     file.mark_complete();
     write_summary(fmt::format("{}: {} networks, {} rows of {} shards\n", options->output.string(),
-                              merged.networks(), merged.rows(), shards.size()));
+                              plan.networks(), plan.rows(), shards.size()));
+    const bool failed =
+        std::any_of(shards.begin(), shards.end(), [](const Shard& shard) { return shard.failed; });
     return failed ? ExitCode::failed_trials : ExitCode::done;
 }
 

@@ -16,7 +16,7 @@ ExitCode status_command(const Arguments& arguments) {
     const auto line = [&](const char* what, const auto& value) {
         out += fmt::format("{:<16} {}\n", what, value);
     };
-    line("networks", reader.spec().networks());
+    line("networks", reader.plan().networks());
     line("finished", count.finished);
     line("failed", count.failed);
     line("pending", count.pending);

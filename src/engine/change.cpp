@@ -16,12 +16,12 @@ ChangeColumns::ChangeColumns(std::span<const double> gains, std::size_t width)
     }
 }
 
-void ChangeColumns::begin_layer(double multiplier, double q, double delta2) {
-    if (multiplier != 0) silent_ = false;
+void ChangeColumns::begin_layer(const model::LayerLaw& law, double q, double delta2) {
+    if (law.rate != 0) silent_ = false;
     for (auto& c : columns_) {
-        const double source = c.gain * multiplier * (q + c.feedback * c.scale * c.sums.overlap);
+        const double source = c.gain * law.rate * (q + c.feedback * c.scale * c.sums.overlap);
         // Expected size of dz: any scale within the range of single precision would do.
-        const double carried = 2 * (c.scale / width_) * c.scale * c.sums.active2;
+        const double carried = law.gain * (c.scale / law.fan_in) * c.scale * c.sums.active2;
         const double injected = source * source * (delta2 / width_);
         const double scale = root_power_of_two(carried + injected);
         // Where nothing is carried, the ratio of two unrelated scales could overflow: 0 times infinity.
@@ -33,12 +33,12 @@ void ChangeColumns::begin_layer(double multiplier, double q, double delta2) {
 }
 
 void ChangeColumns::end_layer() {
-    ++layers_;
     for (auto& c : columns_) {
         c.last = c.scale * c.sums.change2 / width_ * c.scale;
         c.max = std::isnan(c.last) ? c.last : std::max(c.max, c.last);
         c.total += c.last;
     }
+    responses_.push_back(columns_[0].last);
 }
 
 std::vector<StepOutcome> ChangeColumns::outcomes(double output, double multiplier, double q) const {
@@ -49,7 +49,10 @@ std::vector<StepOutcome> ChangeColumns::outcomes(double output, double multiplie
         // df = v . dh + dv . (h + dh) with dv = g m h.
         const double hidden = c.scale * c.sums.projection;
         const double readout = c.gain * multiplier * (q + c.scale * c.sums.overlap);
-        steps.push_back({output + hidden + readout, c.last, c.max, mean(k)});
+        steps.push_back({.output_after = output + hidden + readout,
+                         .dz2_last = c.last,
+                         .dz2_max = c.max,
+                         .dz2_mean = mean(k)});
     }
     return steps;
 }

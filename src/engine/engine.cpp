@@ -1,72 +1,73 @@
 #include "etastar/engine/engine.hpp"
 
-#include "etastar/engine/dense.hpp"
+#include "etastar/engine/change.hpp"
 #include "etastar/engine/implicit.hpp"
+#include "etastar/error.hpp"
 
-#include "../floating.hpp"
+#include "dense_engine.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
+#include <fmt/format.h>
+
+#include <type_traits>
 
 namespace etastar::engine {
 
-std::unique_ptr<Engine> make_engine(const sweep::Spec& spec, std::size_t weight_budget) {
-    if (spec.engine == sweep::EngineKind::implicit)
-        return std::make_unique<ImplicitEngine>(spec.input_dim, spec.train, spec.rates, spec.precision,
-                                                weight_budget);
-    if (spec.precision == sweep::Precision::double_)
-        return std::make_unique<DenseEngine<double>>(spec.input_dim, spec.train, spec.rates, weight_budget);
-    return std::make_unique<DenseEngine<float>>(spec.input_dim, spec.train, spec.rates, weight_budget);
+NetworkOutcome Engine::run(const model::NetworkId& id, std::span<const double> etas) {
+    const model::RandomNetwork network(id, settings_.model);
+    const auto& laws = network.laws();
+    passes_.q.assign(std::size_t{id.depth} + 1, 0.0);
+    passes_.delta2.assign(std::size_t{id.depth} + 1, 0.0);
+    pass(network, passes_);
+
+    NetworkOutcome outcome;
+    outcome.target = network.target();
+    outcome.output = passes_.output;
+    const double error = outcome.output - outcome.target;
+    std::vector<double> gains;
+    gains.reserve(etas.size());
+    for (const double eta : etas) gains.push_back(-eta * error);
+    ChangeColumns columns(gains, id.width);
+    change(network, passes_, columns);
+
+    double theta = laws.readout.rate * passes_.q[id.depth];
+    for (std::uint32_t layer = 1; layer <= id.depth; ++layer)
+        theta += laws[layer].rate * passes_.q[layer - 1] * passes_.delta2[layer];
+    outcome.response_output = theta * theta;
+    outcome.steps = columns.outcomes(outcome.output, laws.readout.rate, passes_.q[id.depth]);
+    outcome.response = columns.take_responses();
+    return outcome;
 }
 
-Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t depth,
-                  std::size_t weight_budget) {
-    if (spec.engine == sweep::EngineKind::implicit)
-        return ImplicitEngine::estimate(spec, width, depth, weight_budget);
-    if (spec.precision == sweep::Precision::double_)
-        return DenseEngine<double>::estimate(spec, width, depth, weight_budget);
-    return DenseEngine<float>::estimate(spec, width, depth, weight_budget);
+namespace {
+
+// factory(std::type_identity<E>{}) for the engine E of these settings.
+template <class Factory>
+auto with_engine(const Settings& settings, Factory factory) {
+    return model::visit(settings.model.activation, [&]<class Activation>(Activation) {
+        if (settings.kind == EngineKind::implicit) {
+            // Its kernels are a ReLU's: masks, and z . delta = f.
+            if (!std::is_same_v<Activation, model::Relu>)
+                throw UsageError(fmt::format("engine: 'implicit' does not have activation {}; use dense",
+                                             Activation::name));
+            return factory(std::type_identity<ImplicitEngine>{});
+        }
+        if (settings.precision == Precision::double_)
+            return factory(std::type_identity<DenseEngine<double, Activation>>{});
+        return factory(std::type_identity<DenseEngine<float, Activation>>{});
+    });
 }
 
-std::vector<sweep::TrialRow> trial_rows(const network::NetworkId& id, std::span<const double> rates,
-                                        const NetworkOutcome& outcome) {
-    const auto half_square = [](double x) { return x * x / 2; };
+} // namespace
 
-    sweep::TrialRow row;
-    row.width = id.width;
-    row.depth = id.depth;
-    row.seed = id.seed;
-    row.target = outcome.target;
-    row.output = outcome.output;
-    row.loss = half_square(outcome.output - outcome.target);
-    row.response_last = outcome.response.back();
-    row.response_max = *std::max_element(outcome.response.begin(), outcome.response.end());
-    row.response_mean = std::accumulate(outcome.response.begin(), outcome.response.end(), 0.0)
-                        / static_cast<double>(outcome.response.size());
-    row.response_output = outcome.response_output;
+std::unique_ptr<Engine> make_engine(const Settings& settings) {
+    return with_engine(settings, [&]<class E>(std::type_identity<E>) -> std::unique_ptr<Engine> {
+        return std::make_unique<E>(settings);
+    });
+}
 
-    std::vector<sweep::TrialRow> rows;
-    rows.reserve(rates.size());
-    for (std::size_t k = 0; k < rates.size(); ++k) {
-        const auto& step = outcome.steps[k];
-        row.eta = rates[k];
-        row.output_after = step.output_after;
-        row.loss_after = half_square(step.output_after - outcome.target);
-        // A change that left the range of floating point is larger than any threshold, whatever its last bits
-        // say.
-        row.dz2_last = infinite_if_nan(step.dz2_last);
-        row.dz2_max = infinite_if_nan(step.dz2_max);
-        row.dz2_mean = infinite_if_nan(step.dz2_mean);
-        bool finite = true;
-        for (const double value :
-             {row.output, row.loss, row.output_after, row.loss_after, row.dz2_last, row.dz2_max, row.dz2_mean,
-              row.response_last, row.response_max, row.response_mean, row.response_output})
-            finite = finite && std::isfinite(value);
-        row.status = finite ? sweep::Status::done : sweep::Status::nonfinite;
-        rows.push_back(sealed(row));
-    }
-    return rows;
+Cost cost(const Settings& settings, std::uint32_t width, std::uint32_t depth, std::size_t rates) {
+    return with_engine(
+        settings, [&]<class E>(std::type_identity<E>) { return E::cost(settings, width, depth, rates); });
 }
 
 } // namespace etastar::engine

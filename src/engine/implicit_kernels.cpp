@@ -171,7 +171,7 @@ void panel(const float* g, const float* back, const float* fresh, std::size_t co
             for (std::size_t i = 0; i < neurons; ++i) {
                 for (std::size_t k = 0; k < vectors; ++k) {
                     const Vector d = a[k] * z[i] + b[k] * delta[i] + c[k] * r[i];
-                    // relu_change()
+                    // model::Relu::change()
                     const Vector floor = -active[i] * kink[k];
                     const Vector shifted = d + inactive[i] * kink[k];
                     const Vector e = shifted < floor ? floor : shifted;

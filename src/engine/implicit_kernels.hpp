@@ -32,7 +32,7 @@ struct FreshSums {
 };
 
 // One layer of `panel_columns` steps: with delta = delta_forward g + delta_backward g' where g > 0, else 0,
-//     d = forward g + backward delta + fresh g'',   e = relu_change(g, d, kink).
+//     d = forward g + backward delta + fresh g'',   e = model::Relu::change(g, d, kink).
 template <class T>
 struct Panel {
     T delta_forward = 0;

@@ -46,6 +46,7 @@ Handle unlocked_access() {
 #if H5_VERSION_GE(1, 10, 7) && !(H5_VERSION_GE(1, 12, 0) && !H5_VERSION_GE(1, 12, 1))
     H5Pset_file_locking(access.get(), false, true);
 #endif
+    H5Pset_sieve_buf_size(access.get(), 0);
     return access;
 }
 

@@ -58,17 +58,11 @@ private:
     Closer closer_ = nullptr;
 };
 
-// File access without HDF5's own lock: a reader's would keep the writer out, and the writer's every reader.
+// File access without HDF5's own lock, which in a reader would keep the writer out, and in the writer every reader;
+// and without a buffer for small reads, which would show old bytes of a file that is being written.
 Handle unlocked_access();
 
 // Variable-length UTF-8 string type: what h5py reads as str.
 Handle string_type();
-
-// One field of a compound type.
-struct Field {
-    const char* name;
-    std::size_t offset;
-    hid_t type;
-};
 
 } // namespace etastar::io::hdf5

@@ -1,21 +1,43 @@
 #pragma once
 
+#include "etastar/trial/record.hpp"
+
 #include "hdf5.hpp"
 
 #include <cstdint>
-#include <span>
+#include <vector>
 
 namespace etastar::io {
 
 inline constexpr const char* file_type = "etastar-sweep";
-inline constexpr std::uint32_t format_major = 1;
+inline constexpr std::uint32_t format_major = 2;
 inline constexpr std::uint32_t format_minor = 0;
 
-// The compound type of a row of /trials. The file's type and the memory type are one: little-endian, with the
-// offsets of sweep::TrialRow.
-hdf5::Handle trial_type();
+// Wherever all networks are read or written: as many at a time as have so many rows and bytes, at least one.
+inline constexpr std::size_t rows_at_once = 1 << 15;
+inline constexpr std::size_t bytes_at_once = std::size_t{1} << 25;
+std::uint64_t networks_at_once(const trial::RecordLayout& layout);
 
-// CRC-32 of a row of /profile/response.
-std::uint32_t profile_check(std::span<const double> row);
+// The compound type of a row. The file's type and the memory type are one: little-endian, with the offsets of the
+// columns.
+hdf5::Handle row_type(const trial::RowType& row);
+
+// Bytes of a file.
+struct Extent {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+};
+
+// Where a file's rows and tables are: all that a sweep changes, but for two attributes.
+struct DataMap {
+    struct Table {
+        Extent values;
+        Extent checks; // CRC-32 of each of its rows
+    };
+    Extent trials;
+    std::vector<Table> tables;
+
+    std::vector<Extent> extents() const;
+};
 
 } // namespace etastar::io

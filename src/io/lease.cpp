@@ -1,6 +1,7 @@
 #include "etastar/io/lease.hpp"
 
 #include "etastar/error.hpp"
+#include "etastar/host.hpp"
 
 #include "system.hpp"
 
@@ -16,7 +17,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -186,9 +186,10 @@ Descriptor replace(const fs::path& file, const Writer& writer, const std::string
     const auto name = lock_of(file).string() + fmt::format(".{}", writer.pid);
     Descriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (!lock) fail_to_create(file);
+    TemporaryFile temporary(name);
     try_flock(lock.get());
     write_text(file, lock.get(), text);
-    if (std::rename(name.c_str(), lock_of(file).c_str()) != 0) fail_to_create(file);
+    temporary.rename_to(lock_of(file));
     return lock;
 }
 
@@ -196,9 +197,7 @@ Descriptor replace(const fs::path& file, const Writer& writer, const std::string
 
 Writer Writer::here() {
     Writer writer;
-    char name[256] = "";
-    gethostname(name, sizeof(name) - 1);
-    writer.host = name;
+    writer.host = host_name();
     std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), writer.boot);
     writer.pid = getpid();
     const auto array = variable("SLURM_ARRAY_JOB_ID");

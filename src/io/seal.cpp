@@ -18,6 +18,8 @@
 #include <cstddef>
 #include <cstring>
 #include <limits>
+#include <span>
+#include <stdexcept>
 #include <vector>
 
 namespace etastar::io {
@@ -25,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char magic[16] = "etastar seal 1\n";
+constexpr char magic[16] = "etastar seal 2\n";
 constexpr std::size_t copies = 2;
 constexpr std::size_t chunk = std::size_t{1} << 20;
 
@@ -63,14 +65,18 @@ void for_each_chunk(int descriptor, const fs::path& path, const std::vector<Rang
         }
 }
 
+std::vector<Range> ranges_of(std::span<const Extent> extents) {
+    std::vector<Range> ranges;
+    for (const auto& extent : extents) ranges.push_back({extent.offset, extent.offset + extent.bytes});
+    return ranges;
+}
+
 std::uint32_t structure_check(int descriptor, const fs::path& path, const Seal& seal) {
     uLong crc = 0;
-    const auto sealed =
-        complement(seal.structure_bytes, {{seal.trials_offset, seal.trials_offset + seal.trials_bytes},
-                                          {seal.profile_offset, seal.profile_offset + seal.profile_bytes},
-                                          {seal.checks_offset, seal.checks_offset + seal.checks_bytes},
-                                          {seal.complete_offset, seal.complete_offset + 1},
-                                          {seal.finished_offset, seal.finished_offset + sizeof(double)}});
+    auto changing = ranges_of(seal.data);
+    changing.push_back({seal.complete_offset, seal.complete_offset + 1});
+    changing.push_back({seal.finished_offset, seal.finished_offset + sizeof(double)});
+    const auto sealed = complement(seal.structure_bytes, std::move(changing));
     for_each_chunk(descriptor, path, sealed, [&](std::uint64_t, const char* data, std::size_t size) {
         crc = crc32_z(crc, reinterpret_cast<const Bytef*>(data), size);
     });
@@ -162,21 +168,14 @@ std::optional<Seal> read_seal(int descriptor, const fs::path& path) {
     return std::nullopt;
 }
 
-Seal add_seal(int descriptor, const fs::path& path, const Extents& extents) {
+Seal add_seal(int descriptor, const fs::path& path, const std::vector<Extent>& data) {
     Seal seal;
     std::memcpy(seal.magic, magic, sizeof(magic));
     seal.structure_bytes = size_of(descriptor, path);
-    seal.trials_offset = extents.trials_offset;
-    seal.trials_bytes = extents.trials_bytes;
-    seal.profile_offset = extents.profile_offset;
-    seal.profile_bytes = extents.profile_bytes;
-    seal.checks_offset = extents.checks_offset;
-    seal.checks_bytes = extents.checks_bytes;
+    if (data.size() > std::size(seal.data)) throw std::logic_error("more tables than a seal has room for");
+    std::copy(data.begin(), data.end(), seal.data);
 
-    const auto structure = complement(
-        seal.structure_bytes, {{extents.trials_offset, extents.trials_offset + extents.trials_bytes},
-                               {extents.profile_offset, extents.profile_offset + extents.profile_bytes},
-                               {extents.checks_offset, extents.checks_offset + extents.checks_bytes}});
+    const auto structure = complement(seal.structure_bytes, ranges_of(data));
     {
         const CrashGuard guard(path);
         const Copy copy(descriptor, path, structure);

@@ -1,7 +1,5 @@
 #include "local_worker.hpp"
 
-#include "etastar/theory/cell_rates.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,47 +22,27 @@ std::atomic<bool> cut_off_somewhere{false};
 
 constexpr auto never = std::numeric_limits<std::size_t>::max();
 
-// Runs single networks.
-class Runner {
-public:
-    Runner(const sweep::Spec& spec, const EngineFactory& make_engine) : spec_(spec), engine_(make_engine()) {}
-
-    NetworkResult run(const Unit& unit) {
-        const auto start = Clock::now();
-        const auto id = spec_.network(unit.network);
-        const auto rates = theory::cell_rates(spec_, id.width, id.depth);
-        NetworkResult result;
-        result.network = unit.network;
-        result.expected_seconds = unit.seconds;
-        try {
-            auto outcome = engine_->run(id, rates);
-            result.rows = engine::trial_rows(id, rates, outcome);
-            if (spec_.profile) result.response = std::move(outcome.response);
-        } catch (const std::bad_alloc&) {
-            result.error = "out of memory";
-        } catch (const std::exception& error) {
-            result.error = *error.what() != '\0' ? error.what() : "unknown error";
-        }
-        if (!result.error.empty()) {
-            result.rows.clear();
-            for (const double rate : rates)
-                result.rows.push_back(
-                    sweep::unmeasured_row(id.width, id.depth, id.seed, rate, sweep::Status::failed));
-        }
-        result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-        return result;
+NetworkResult measure(trial::Worker& worker, const Job& job, const Unit& unit) {
+    const auto start = Clock::now();
+    NetworkResult result;
+    result.network = unit.network;
+    result.expected_seconds = unit.seconds;
+    try {
+        result.record = worker.run(unit.network);
+    } catch (const std::bad_alloc&) {
+        result.error = "out of memory";
+    } catch (const std::exception& error) {
+        result.error = *error.what() != '\0' ? error.what() : "unknown error";
     }
-
-private:
-    const sweep::Spec& spec_;
-    std::unique_ptr<engine::Engine> engine_;
-};
+    if (!result.error.empty()) result.record = job.failed_record(unit.network);
+    result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    return result;
+}
 
 } // namespace
 
 struct LocalWorker::State {
-    const sweep::Spec spec;
-    const EngineFactory make_engine;
+    const Job job;
     const std::optional<Clock::time_point> deadline;
 
     mutable std::mutex mutex;
@@ -80,9 +58,7 @@ struct LocalWorker::State {
     bool stop = false;
     bool over = false; // the thread
 
-    State(const sweep::Spec& spec_, const EngineFactory& make_engine_,
-          std::optional<Clock::time_point> deadline_)
-        : spec(spec_), make_engine(make_engine_), deadline(deadline_) {}
+    State(const Job& job_, std::optional<Clock::time_point> deadline_) : job(job_), deadline(deadline_) {}
 
     bool is_due() const { return !done.empty() && (todo.empty() || done.size() >= awaited); }
 
@@ -92,7 +68,7 @@ struct LocalWorker::State {
 
     void work() {
         try {
-            Runner runner(spec, make_engine);
+            const auto worker = job.make_worker();
             std::unique_lock lock(mutex);
             while (true) {
                 work_arrived.wait(lock, [this] { return stop || !todo.empty(); });
@@ -106,7 +82,7 @@ struct LocalWorker::State {
                 } else {
                     running = true;
                     lock.unlock();
-                    result = runner.run(unit);
+                    result = measure(*worker, job, unit);
                     lock.lock();
                     running = false;
                 }
@@ -124,9 +100,8 @@ struct LocalWorker::State {
     }
 };
 
-LocalWorker::LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engine,
-                         std::optional<Clock::time_point> deadline)
-    : state_(std::make_shared<State>(spec, make_engine, deadline)) {
+LocalWorker::LocalWorker(const Job& job, std::optional<Clock::time_point> deadline)
+    : state_(std::make_shared<State>(job, deadline)) {
     try {
         std::thread([state = state_] { state->work(); }).detach();
     } catch (const std::system_error& error) {

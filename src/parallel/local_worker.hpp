@@ -14,8 +14,7 @@ namespace etastar::parallel {
 // This rank's own trials, one after the other in a thread beside the one that talks.
 class LocalWorker {
 public:
-    LocalWorker(const sweep::Spec& spec, const EngineFactory& make_engine,
-                std::optional<Clock::time_point> deadline);
+    LocalWorker(const Job& job, std::optional<Clock::time_point> deadline);
 
     // A trial that runs is left alone for the rest of the process's life (trial_cut_off).
     ~LocalWorker();

@@ -74,8 +74,7 @@ std::vector<std::byte> pack_results(const std::vector<NetworkResult>& results) {
     for (const auto& result : results) {
         packer.put(std::vector<std::uint64_t>{result.network, result.skipped});
         packer.put(std::vector<double>{result.expected_seconds, result.seconds});
-        packer.put(result.rows);
-        packer.put(result.response);
+        packer.put(result.record);
         packer.put(result.error);
     }
     return std::move(packer.bytes);
@@ -92,8 +91,7 @@ std::vector<NetworkResult> unpack_results(std::span<const std::byte> payload) {
         const auto seconds = unpacker.get<std::vector<double>>();
         result.expected_seconds = seconds.at(0);
         result.seconds = seconds.at(1);
-        result.rows = unpacker.get<std::vector<sweep::TrialRow>>();
-        result.response = unpacker.get<std::vector<double>>();
+        result.record = unpacker.get<std::vector<std::byte>>();
         result.error = unpacker.get<std::string>();
         results.push_back(std::move(result));
     }

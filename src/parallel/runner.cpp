@@ -1,12 +1,12 @@
 #include "etastar/parallel/runner.hpp"
 
+#include "etastar/host.hpp"
 #include "etastar/parallel/node.hpp"
 #include "etastar/parallel/stop.hpp"
 
 #include "local_worker.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -54,91 +54,144 @@ double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// One rank's life in a sweep; the collector is rank 0's.
-Outcome participate(Communicator& ranks, const sweep::Spec& spec, std::vector<Unit> units,
-                    const EngineFactory& make_engine, Collector* collector,
-                    std::optional<Clock::time_point> deadline, const Tree& tree) {
-    const auto start = Clock::now();
-    // A rank that was late may still report when its sweep is over; that must not be heard in the next.
-    auto communicator = ranks.duplicate();
-    Node node(communicator, tree);
-    LocalWorker local(spec, make_engine, deadline);
-    Backoff backoff(longest_pause(tree, communicator.rank(), communicator.size()));
-    Outcome outcome;
-    if (collector != nullptr) {
-        if (deadline) node.set_deadline(std::chrono::duration<double>(*deadline - start).count());
-        node.add(std::move(units), 0);
-        local.add(node.take_work());
+// One rank's life in a sweep: its node decides, its worker computes, its communicator carries; here is the clock, and
+// what is done when. The collector is rank 0's alone.
+class Participant {
+public:
+    Participant(Communicator& ranks, const Job& job, Collector* collector,
+                std::optional<Clock::time_point> deadline, const Tree& tree)
+        // A rank that was late may still report when its sweep is over; that must not be heard in the next.
+        : communicator_(ranks.duplicate()),
+          node_(communicator_, tree),
+          worker_(job, deadline),
+          collector_(collector),
+          deadline_(deadline),
+          backoff_(longest_pause(tree, communicator_.rank(), communicator_.size())) {}
+
+    // Rank 0: the work. Others get theirs by messages.
+    void begin(std::vector<Unit> units) {
+        if (deadline_) node_.set_deadline(std::chrono::duration<double>(*deadline_ - start_).count());
+        node_.add(std::move(units), 0);
+        worker_.add(node_.take_work());
     }
 
-    Urgency urgency = Urgency::none;
-    while (true) {
-        const double now = seconds_since(start);
-        bool heard = false;
-        for (int i = 0; i < most_messages && !node.dismissed(); ++i) {
-            const auto message = communicator.poll();
-            if (!message) break;
-            node.receive(*message, now);
-            heard = true;
+    Outcome run() {
+        while (!is_over()) {
+            if (heard_) backoff_.reset();
+            worker_.wait(backoff_.next(), node_.results_until_report());
         }
-        if (node.dismissed()) break;
-        if (auto results = local.take(); !results.empty()) {
-            heard = heard || results.size() >= node.results_until_report();
-            node.finished_here(std::move(results), now);
-        }
-        node.advance(now);
-        if (auto work = node.take_work(); !work.units.empty()) local.add(work);
-        communicator.all_sent(); // a long message only leaves while this rank is inside the library
-        if (collector != nullptr) {
-            if (auto results = node.take_results(); !results.empty()) collector->collect(std::move(results));
-            collector->tick();
-        }
+        farewell();
+        outcome_.not_run = node_.not_run();
+        outcome_.stopped = !node_.settled() || outcome_.not_run > 0;
+        return outcome_;
+    }
 
-        if (const auto wished = std::max(stop_requested(), node.wished()); wished > urgency) {
-            urgency = wished;
-            exit_within(patience(urgency));
-            outcome.by_signal = true;
-            if (collector != nullptr)
-                node.stop(grace(urgency), now);
+private:
+    bool is_root() const { return collector_ != nullptr; }
+
+    // One turn of everything that is due; true when this rank's part has come to its end.
+    bool is_over() {
+        now_ = seconds_since(start_);
+        heard_ = false;
+        listen();
+        if (node_.dismissed()) return true;
+        pass_on_own_results();
+        node_.advance(now_);
+        if (auto work = node_.take_work(); !work.units.empty()) worker_.add(work);
+        communicator_.all_sent(); // a long message only leaves while this rank is inside the library
+        if (is_root()) collect();
+        heed_wishes_to_stop();
+        if (is_root() && node_.settled()) return true;
+        return node_.stopping() && may_leave();
+    }
+
+    void listen() {
+        for (int i = 0; i < most_messages && !node_.dismissed(); ++i) {
+            const auto message = communicator_.poll();
+            if (!message) return;
+            node_.receive(*message, now_);
+            heard_ = true;
+        }
+    }
+
+    void pass_on_own_results() {
+        auto results = worker_.take();
+        if (results.empty()) return;
+        heard_ = heard_ || results.size() >= node_.results_until_report();
+        node_.finished_here(std::move(results), now_);
+    }
+
+    void collect() {
+        if (auto results = node_.take_results(); !results.empty()) collector_->collect(std::move(results));
+        collector_->tick();
+    }
+
+    // A signal, here or on another rank, or the deadline.
+    void heed_wishes_to_stop() {
+        if (const auto wished = std::max(stop_requested(), node_.wished()); wished > urgency_) {
+            urgency_ = wished;
+            exit_within(patience(urgency_));
+            outcome_.by_signal = true;
+            if (is_root())
+                node_.stop(grace(urgency_), now_);
             else
-                node.wish_to_stop(urgency);
+                node_.wish_to_stop(urgency_);
         }
-        if (collector != nullptr && deadline && Clock::now() >= *deadline && !node.settled())
-            node.stop(grace_after_deadline, now);
-        if (collector != nullptr && node.settled()) break;
-        if (node.stopping()) {
-            local.clear();
-            const bool over = now >= node.leave_at();
-            if (over || (!local.busy() && node.children_gone())) break;
-        }
-        if (heard) backoff.reset();
-        local.wait(backoff.next(), node.results_until_report());
+        if (is_root() && deadline_ && Clock::now() >= *deadline_ && !node_.settled())
+            node_.stop(grace_after_deadline, now_);
     }
-    const double now = seconds_since(start);
-    if (collector != nullptr && node.settled()) node.stop(0, now);
-    node.leave(now);
-    // What is still under way may be for a rank that listens no more.
-    for (const auto until = Clock::now() + longest_farewell;
-         !communicator.all_sent() && Clock::now() < until;)
-        std::this_thread::sleep_for(backoff.next());
-    outcome.not_run = node.not_run();
-    outcome.stopped = !node.settled() || outcome.not_run > 0;
-    return outcome;
-}
+
+    // While stopping: nothing is left to wait for, or there is no more time to.
+    bool may_leave() {
+        worker_.clear();
+        return now_ >= node_.leave_at() || (!worker_.busy() && node_.children_gone());
+    }
+
+    void farewell() {
+        const double now = seconds_since(start_);
+        if (is_root() && node_.settled()) node_.stop(0, now);
+        node_.leave(now);
+        // What is still under way may be for a rank that listens no more.
+        for (const auto until = Clock::now() + longest_farewell;
+             !communicator_.all_sent() && Clock::now() < until;)
+            std::this_thread::sleep_for(backoff_.next());
+    }
+
+    Clock::time_point start_ = Clock::now();
+    Communicator communicator_;
+    Node node_;
+    LocalWorker worker_;
+    Collector* collector_;
+    std::optional<Clock::time_point> deadline_;
+    Backoff backoff_;
+    Urgency urgency_ = Urgency::none;
+    Outcome outcome_;
+    double now_ = 0;     // of this turn, in seconds from the start
+    bool heard_ = false; // something in this turn
+};
 
 } // namespace
 
-Outcome run_networks(Communicator& communicator, const sweep::Spec& spec, std::vector<Unit> units,
-                     const EngineFactory& make_engine, Collector& collector,
-                     std::optional<Clock::time_point> deadline, std::optional<Tree> tree) {
-    return participate(communicator, spec, std::move(units), make_engine, &collector, deadline,
-                       tree.value_or(Tree(communicator.size())));
+Job Job::of(const trial::Kind& kind, const plan::Plan& plan, std::size_t weight_budget) {
+    return {[&kind, plan, weight_budget] { return kind.worker(plan, weight_budget); },
+            [layout = kind.layout(plan.spec()), plan](std::uint64_t network) {
+                std::vector<std::byte> record(layout.bytes());
+                trial::make_unmeasured(layout, plan, network, trial::Status::failed, record);
+                return record;
+            }};
 }
 
-void serve_networks(Communicator& communicator, const sweep::Spec& spec, const EngineFactory& make_engine,
-                    std::optional<Clock::time_point> deadline, std::optional<Tree> tree) {
-    participate(communicator, spec, {}, make_engine, nullptr, deadline,
-                tree.value_or(Tree(communicator.size())));
+Outcome run_networks(Communicator& communicator, std::vector<Unit> units, const Job& job,
+                     Collector& collector, std::optional<Clock::time_point> deadline,
+                     std::optional<Tree> tree) {
+    Participant root(communicator, job, &collector, deadline, tree.value_or(Tree(communicator.size())));
+    root.begin(std::move(units));
+    return root.run();
+}
+
+void serve_networks(Communicator& communicator, const Job& job, std::optional<Clock::time_point> deadline,
+                    std::optional<Tree> tree) {
+    Participant(communicator, job, nullptr, deadline, tree.value_or(Tree(communicator.size()))).run();
 }
 
 ExitCode run_guarded(Communicator& communicator, const std::function<ExitCode()>& work) {
@@ -157,12 +210,6 @@ ExitCode run_guarded(Communicator& communicator, const std::function<ExitCode()>
         end_job(error.what(), ExitCode::internal);
     }
     return ExitCode::internal;
-}
-
-std::string host_name() {
-    char name[256] = "";
-    gethostname(name, sizeof(name) - 1);
-    return name;
 }
 
 } // namespace etastar::parallel

@@ -16,7 +16,8 @@ struct Kernels {
                     std::size_t count, float scale, float* out);
 };
 
-// Every kernel set this processor can run, narrowest first. All give the same bits.
+// Every kernel set this processor can run, narrowest first, and the widest. All give the same bits.
 std::span<const Kernels* const> supported_kernels();
+const Kernels& widest_kernels();
 
 } // namespace etastar::random

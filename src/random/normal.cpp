@@ -11,28 +11,7 @@
 
 namespace etastar::random {
 
-namespace baseline {
-extern const Kernels kernels;
-}
-namespace avx2 {
-extern const Kernels kernels;
-}
-namespace avx512 {
-extern const Kernels kernels;
-}
-
-std::span<const Kernels* const> supported_kernels() {
-    static const auto list = supported_copies<Kernels>(&baseline::kernels, ETASTAR_X86_COPY(avx2::kernels),
-                                                       ETASTAR_X86_COPY(avx512::kernels));
-    return list;
-}
-
-namespace {
-const Kernels& widest() {
-    static const Kernels& kernels = *supported_kernels().back();
-    return kernels;
-}
-} // namespace
+ETASTAR_KERNEL_COPIES(Kernels, supported_kernels, widest_kernels)
 
 Stream::Stream(const StreamName& name) {
     const r123::Philox4x32::ctr_type counter{
@@ -45,12 +24,12 @@ Stream::Stream(const StreamName& name) {
 }
 
 void fill_words(const Stream& stream, std::uint64_t first_chunk, std::size_t chunks, std::uint32_t* out) {
-    widest().words(stream.key.data(), stream.prefix.data(), first_chunk, chunks, out);
+    widest_kernels().words(stream.key.data(), stream.prefix.data(), first_chunk, chunks, out);
 }
 
 void fill_normal(const Stream& stream, std::uint64_t first, std::size_t count, float scale, float* out) {
     const auto draw = [&](std::uint64_t chunk, std::size_t chunks, float* to) {
-        widest().normals(stream.key.data(), stream.prefix.data(), chunk, chunks, scale, to);
+        widest_kernels().normals(stream.key.data(), stream.prefix.data(), chunk, chunks, scale, to);
     };
     const auto partial = [&](std::size_t skip, std::size_t take) {
         float chunk[chunk_size];

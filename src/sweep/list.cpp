@@ -132,6 +132,12 @@ std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::stri
     return sorted_distinct(option, values);
 }
 
+std::uint32_t parse_integer(std::string_view option, std::string_view text) {
+    const auto list = parse_integer_list(option, text);
+    if (list.size() != 1) refuse(option, text, "is not one integer");
+    return list.front();
+}
+
 std::uint64_t parse_count(std::string_view option, std::string_view text, bool zero_allowed) {
     const auto value = parse_whole<std::uint64_t>(text);
     if (!value || (*value == 0 && !zero_allowed))

@@ -1,10 +1,14 @@
 #include "etastar/sweep/spec.hpp"
 
+#include "etastar/error.hpp"
+#include "etastar/sweep/fields.hpp"
+
 #include <boost/uuid/name_generator.hpp>
 #include <boost/uuid/uuid_io.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -35,26 +39,12 @@ void validate_axis(const char* name, const std::vector<T>& axis) {
 }
 
 Json to_tree(const Spec& spec) {
-    return Json{{"width", spec.width},
-                {"depth", spec.depth},
-                {"eta", spec.eta},
-                {"eta_unit", name_of(spec.eta_unit)},
-                {"seeds", spec.seeds},
-                {"first_seed", spec.first_seed},
-                {"engine", name_of(spec.engine)},
-                {"input_dim", spec.input_dim},
-                {"precision", name_of(spec.precision)},
-                {"train", name_of(spec.train)},
-                {"rates", name_of(spec.rates)},
-                {"profile", spec.profile}};
+    Json tree;
+    for (const auto& field : fields()) tree[std::string(field.key)] = field.write(spec);
+    return tree;
 }
 
 } // namespace
-
-network::NetworkId Spec::network(std::uint64_t index) const {
-    const std::uint64_t cell = index / seeds;
-    return {width[cell / depth.size()], depth[cell % depth.size()], first_seed + index % seeds};
-}
 
 void validate_grid(const std::vector<std::uint32_t>& width, const std::vector<std::uint32_t>& depth) {
     validate_axis("width", width);
@@ -77,7 +67,7 @@ void validate(const Spec& spec) {
     validate_grid(spec.width, spec.depth);
     validate_axis("eta", spec.eta);
     if (spec.seeds == 0) throw UsageError("seeds: 0 is not a positive integer");
-    if (spec.input_dim == 0) throw UsageError("input-dim: 0 is not a positive integer");
+    if (spec.model.input_dim == 0) throw UsageError("input-dim: 0 is not a positive integer");
     if (spec.first_seed > std::numeric_limits<std::uint64_t>::max() - (spec.seeds - 1))
         throw UsageError(
             fmt::format("first-seed: {} + {} seeds exceeds 2^64 - 1", spec.first_seed, spec.seeds));
@@ -98,18 +88,19 @@ Spec from_json(const std::string& text) {
     try {
         const auto tree = Json::parse(text);
         Spec spec;
-        tree.at("width").get_to(spec.width);
-        tree.at("depth").get_to(spec.depth);
-        tree.at("eta").get_to(spec.eta);
-        spec.eta_unit = parse_name<EtaUnit>(tree.at("eta_unit").get<std::string>());
-        tree.at("seeds").get_to(spec.seeds);
-        tree.at("first_seed").get_to(spec.first_seed);
-        spec.engine = parse_name<EngineKind>(tree.at("engine").get<std::string>());
-        tree.at("input_dim").get_to(spec.input_dim);
-        spec.precision = parse_name<Precision>(tree.at("precision").get<std::string>());
-        spec.train = parse_name<network::Train>(tree.at("train").get<std::string>());
-        spec.rates = parse_name<network::Rates>(tree.at("rates").get<std::string>());
-        tree.at("profile").get_to(spec.profile);
+        for (const auto& [key, value] : tree.items())
+            if (std::none_of(fields().begin(), fields().end(),
+                             [&, name = std::string_view(key)](const Field& f) { return f.key == name; }))
+                throw UsageError(fmt::format("spec: '{}' is not known to this version of Etastar", key));
+        for (const auto& field : fields()) {
+            const std::string key(field.key);
+            if (!tree.contains(key)) throw UsageError(fmt::format("spec: '{}' is missing", key));
+            field.read(spec, tree.at(key));
+            // A conversion must not make another value of it: 8.5 is no width.
+            if (field.write(spec) != tree.at(key))
+                throw UsageError(
+                    fmt::format("spec: {} is no value of '{}'", in_quotes(tree.at(key).dump()), key));
+        }
         validate(spec);
         return spec;
     } catch (const nlohmann::json::exception& error) {

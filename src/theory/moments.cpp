@@ -8,7 +8,7 @@
 
 namespace etastar::theory {
 
-double Responses::of(Layer layer) const {
+std::optional<double> Responses::of(Layer layer) const {
     switch (layer) {
     case Layer::last:
         return hidden.back();
@@ -19,7 +19,7 @@ double Responses::of(Layer layer) const {
     case Layer::max:
         break;
     }
-    return std::numeric_limits<double>::quiet_NaN();
+    return std::nullopt;
 }
 
 // Notation. s^l = M^l delta^l with M^1 = c1 I, M^l = W^l B^{l-1} (W^l)^T + w q^{l-1} I, B^l = D^l M^l D^l,
@@ -28,13 +28,12 @@ double Responses::of(Layer layer) const {
 // 2/n the weights' variance,
 //
 //     alpha = E (tr B)^2   beta = E tr B^2   gamma = E q tr B   rho = E h^T B h   kappa = E q^2.
-Responses exact_responses(std::uint32_t width, std::uint32_t depth, std::uint32_t input_dim,
-                          network::Train train, network::Rates rates) {
-    const auto multiplier = network::multipliers(train, rates, width, input_dim);
+Responses exact_responses(const model::Model& model, std::uint32_t width, std::uint32_t depth) {
+    const auto laws = model::layer_laws(model, width);
     const double n = width;
-    const double s = 2.0 / n;
-    const double c1 = input_dim * multiplier.first;
-    const double w = multiplier.hidden;
+    const double s = laws.hidden.variance();
+    const double c1 = model.input_dim * laws.first.rate;
+    const double w = laws.hidden.rate;
     const double one = n / 2;            // expected number of active neurons
     const double pair = n * (n - 1) / 4; // expected number of ordered pairs of active neurons
 
@@ -63,31 +62,51 @@ Responses exact_responses(std::uint32_t width, std::uint32_t depth, std::uint32_
         kappa = (3 * one + pair) * s * s * kappa;
     }
     // Theta = v^T B^L v + m_v q^L with v ~ N(0, I/n^2) independent of both.
-    const double v = multiplier.last;
+    const double v = laws.readout.rate;
     response.output =
         infinite_if_nan((alpha + 2 * beta) / (n * n * n * n) + 2 * v * gamma / (n * n) + v * v * kappa);
     return response;
 }
 
-Responses infinite_width_responses(std::uint32_t width, std::uint32_t depth, std::uint32_t input_dim,
-                                   network::Train train, network::Rates rates) {
-    const auto multiplier = network::multipliers(train, rates, width, input_dim);
+Responses infinite_width_responses(const model::Model& model, std::uint32_t width, std::uint32_t depth) {
+    const auto laws = model::layer_laws(model, width);
     const double n = width;
-    const double first = input_dim * multiplier.first / n;
+    const double first = model.input_dim * laws.first.rate / n;
     Responses response;
     response.hidden.reserve(depth);
     double m = first;
     double sum_of_squares = 0;
     for (std::uint32_t layer = 1; layer <= depth; ++layer) {
-        m = first + multiplier.hidden * (layer - 1);
+        m = first + laws.hidden.rate * (layer - 1);
         response.hidden.push_back(m * m / 2 + sum_of_squares);
         sum_of_squares += m * m;
     }
-    const double theta = m / 2 + multiplier.last * n;
+    const double theta = m / 2 + laws.readout.rate * n;
     response.output = theta * theta;
     return response;
 }
 
-double critical_rate(double response, double threshold) { return std::sqrt(threshold / response); }
+namespace {
+
+// Their gain of 2 keeps E ||h^l||^2 = n, on which both recursions build.
+bool has_fair_mask(const model::Model& model) {
+    return model::visit(model.activation, [](auto activation) { return activation.fair_mask; });
+}
+
+} // namespace
+
+bool ExactMoments::covers(const model::Model& model) const { return has_fair_mask(model); }
+
+std::optional<double> ExactMoments::response(const model::Model& model, std::uint32_t width,
+                                             std::uint32_t depth, Layer layer) const {
+    return exact_responses(model, width, depth).of(layer);
+}
+
+bool InfiniteWidth::covers(const model::Model& model) const { return has_fair_mask(model); }
+
+std::optional<double> InfiniteWidth::response(const model::Model& model, std::uint32_t width,
+                                              std::uint32_t depth, Layer layer) const {
+    return infinite_width_responses(model, width, depth).of(layer);
+}
 
 } // namespace etastar::theory

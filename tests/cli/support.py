@@ -292,9 +292,9 @@ ROW = np.dtype({"names": [f[0] for f in FIELDS], "formats": [f[1] for f in FIELD
 
 
 def make_spec(width, depth, eta, seeds, **changes):
-    spec = {"width": list(width), "depth": list(depth), "eta": [float(x) for x in eta], "eta_unit": "absolute",
-            "seeds": seeds, "first_seed": 0, "engine": "dense", "input_dim": 64, "precision": "single", "train": "all",
-            "rates": "mup", "profile": False}
+    spec = {"trial": "first-step", "width": list(width), "depth": list(depth), "eta": [float(x) for x in eta],
+            "eta_unit": "absolute", "seeds": seeds, "first_seed": 0, "engine": "dense", "precision": "single", "input_dim": 64,
+            "activation": "relu", "train": "all", "rates": "mup", "profile": False}
     return {**spec, **changes}
 
 
@@ -315,10 +315,11 @@ def seal(rows):
     rows["check"] = [zlib.crc32(row[:124].tobytes()) for row in bytes_of]
 
 
-def write_file(path, spec, rows, filetype="etastar-sweep", version=(1, 0), sealed=True):
-    """A sweep file of given rows, written without the program."""
+def write_file(path, spec, rows, filetype="etastar-sweep", version=(2, 0), sealed=True, units=1.0):
+    """A sweep file of given rows, written without the program; units: of the rates, of each width and depth."""
     if sealed:
         seal(rows)
+    units = np.broadcast_to(units, (len(spec["width"]), len(spec["depth"])))
     text = json.dumps(spec, separators=(",", ":"))
     with h5py.File(path, "w") as file:
         file.attrs["filetype"] = filetype
@@ -332,4 +333,5 @@ def write_file(path, spec, rows, filetype="etastar-sweep", version=(1, 0), seale
             axes[name] = np.array(spec[name], kind)
         axes["eta"].attrs["unit"] = spec["eta_unit"]
         axes["seed"] = np.arange(spec["first_seed"], spec["first_seed"] + spec["seeds"], dtype="<u8")
+        axes["eta_absolute"] = units[..., None] * np.array(spec["eta"], "<f8")
         file["trials"] = rows

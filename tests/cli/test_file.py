@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from support import (BINARY, Case, DONE, MEASURED, NONFINITE, ROW_BYTES, TINY, attributes, environment, exact_responses,
-                     raw_rows, run, trials)
+from support import (BINARY, Case, DONE, FAILED, FIELDS, MEASURED, NONFINITE, PENDING, ROOT, ROW_BYTES, TINY, attributes,
+                     environment, exact_responses, make_rows, make_spec, raw_rows, run, seal, trials, wait_for, write_file)
 
 GRID = ["--width", "8,12", "--depth", "1,2,4", "--seeds", "3", "--first-seed", "5", "--eta", "1e-9,10,0.1"]
 U32, U64, F64 = h5py.h5t.STD_U32LE, h5py.h5t.STD_U64LE, h5py.h5t.IEEE_F64LE
@@ -33,16 +33,18 @@ class Format(Case):
     def test_root_attributes(self):
         root = attributes(self.path)
         self.assertEqual(root["filetype"], "etastar-sweep")
-        self.assertEqual(list(root["format_version"]), [1, 0])
+        self.assertEqual(list(root["format_version"]), [2, 0])
         self.assertEqual(root["complete"], 1)
         self.assertEqual(root["spec_hash"], str(uuid.uuid5(uuid.NAMESPACE_URL, root["spec"])))
         self.assertLessEqual({"filetype", "format_version", "spec", "spec_hash", "complete"}, set(root))
 
     def test_spec_holds_given_and_default_values(self):
         spec = json.loads(attributes(self.path)["spec"])
-        self.assertEqual(spec, {"width": [8, 12], "depth": [1, 2, 4], "eta": [1e-9, 0.1, 10.0], "eta_unit": "linear",
-                                "seeds": 3, "first_seed": 5, "engine": "implicit", "input_dim": 64,
-                                "precision": "double", "train": "all", "rates": "mup", "profile": True})
+        self.assertEqual(spec, {"trial": "first-step", "width": [8, 12], "depth": [1, 2, 4], "eta": [1e-9, 0.1, 10.0],
+                                "eta_unit": "linear", "seeds": 3, "first_seed": 5, "engine": "implicit",
+                                "precision": "double", "input_dim": 64, "activation": "relu", "train": "all",
+                                "rates": "mup", "profile": True})
+        self.assertEqual(list(spec), [*make_spec([8], [1], [1], 1)])
 
     def test_types(self):
         with h5py.File(self.path, "r") as file:
@@ -60,18 +62,28 @@ class Format(Case):
             self.assertTrue(status.get_super().equal(h5py.h5t.STD_U8LE))
             self.assertEqual(h5py.check_enum_dtype(data.dtype["status"]),
                              {"pending": 0, "done": 1, "nonfinite": 2, "failed": 3})
-            for name, expected in (("width", U32), ("depth", U32), ("eta", F64), ("seed", U64)):
+            for name, expected in (("width", U32), ("depth", U32), ("eta", F64), ("eta_absolute", F64), ("seed", U64)):
                 self.assertTrue(file["axes"][name].id.get_type().equal(expected), name)
             self.assertTrue(file["profile/response"].id.get_type().equal(F64))
+            self.assertTrue(file["profile/check"].id.get_type().equal(U32))
 
     def test_axes(self):
         with h5py.File(self.path, "r") as file:
             axes = file["axes"]
-            self.assertEqual(set(axes), {"width", "depth", "eta", "seed"})
+            self.assertEqual(set(axes), {"width", "depth", "eta", "eta_absolute", "seed"})
             for name, values in (("width", [8, 12]), ("depth", [1, 2, 4]), ("eta", [1e-9, 0.1, 10]),
                                  ("seed", [5, 6, 7])):
                 self.assertEqual(list(axes[name]), values)
             self.assertEqual(axes["eta"].attrs["unit"], "linear")
+
+    def test_absolute_rates(self):
+        rates = self.rows["eta"].reshape(2, 3, 3, 3)
+        with h5py.File(self.path, "r") as file:
+            data = file["axes/eta_absolute"]
+            self.assertEqual(data.shape, (2, 3, 3))
+            self.assertEqual(dict(data.attrs), {"unit_theory": "exact moments"})
+            for seed in range(3):
+                self.assertEqual(data[:].tobytes(), rates[:, :, seed].tobytes())
 
     def test_canonical_order(self):
         grid = [(n, depth, seed) for n in (8, 12) for depth in (1, 2, 4) for seed in (5, 6, 7) for _ in range(3)]
@@ -160,6 +172,337 @@ class Format(Case):
         self.assertEqual(frame["status"].sum(), 54)
 
 
+class Document(Case):
+    """docs/format.md names what stands in a file, and nothing else."""
+
+    TEXT = (ROOT / "docs" / "format.md").read_text()
+    TYPES = {"u8": h5py.h5t.STD_U8LE, "u32": U32, "u64": U64, "f64": F64}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.path = cls.shared_sweep(*GRID, "--profile")
+        cls.shard = cls.shared_sweep(*GRID, "--shard", "1/3")
+        cls.merged = cls.shard.with_name("merged.h5")
+        result = run([BINARY, "merge", cls.path, "--output", cls.merged], cls.path.parent)
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+
+    def table(self, head):
+        """The rows, by cells, of the table with this head."""
+        body, = re.findall(rf"^\| {re.escape(head)} \|\n\|[-|]+\|\n((?:\|.*\n)+)", self.TEXT, re.MULTILINE)
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines()]
+
+    def documented(self):
+        """(object, attribute or None) -> type and shape as written."""
+        objects = {}
+        for names, what, _ in self.table("object | type and shape | meaning"):
+            paths, _, attribute = names.partition(" attribute ")
+            kind, *shapes = re.split(r" (?=\[)", what.replace("], [", "] ["))
+            for i, path in enumerate(re.findall(r"`(.+?)`", paths)):
+                objects[path, attribute.strip("`") or None] = kind, shapes[i] if shapes else None
+        for names, kind, _ in self.table("attribute of `/provenance` | type | meaning"):
+            objects.update({("/provenance", name): (kind, None) for name in re.findall(r"`(.+?)`", names)})
+        return objects
+
+    @staticmethod
+    def found(path):
+        """The same of a file: (object, attribute or None) -> HDF5 type, or None for a group, and shape."""
+        objects = {}
+
+        def visit(name, item):
+            data = isinstance(item, h5py.Dataset)
+            objects[f"/{name}".rstrip("/") or "/", None] = (item.id.get_type(), item.shape) if data else (None, None)
+            for attribute in item.attrs:
+                handle = item.attrs.get_id(attribute)
+                objects[f"/{name}".rstrip("/") or "/", attribute] = handle.get_type(), handle.shape
+
+        with h5py.File(path, "r") as file:
+            visit("", file)
+            file.visititems(visit)
+        return objects
+
+    def test_objects(self):
+        documented, found = self.documented(), {}
+        for path in (self.path, self.shard, self.merged):
+            found.update(self.found(path))
+        groups = {(path.rsplit("/", 1)[0] or "/", None) for path, _ in documented}
+        self.assertEqual(set(documented) | groups, set(found))
+        lengths = {"W": 2, "D": 3, "S": 3, "E": 3, "largest depth": 4, "2": 2}
+        sizes = self.found(self.path)
+        for key, (kind, shape) in documented.items():
+            with self.subTest(key=key):
+                of_type, of_shape = sizes.get(key, found[key])
+                if kind == "group":
+                    self.assertIsNone(of_type)
+                    continue
+                expected = [int(np.prod([lengths[name] for name in size.split("·")])) for size in shape[1:-1].split(", ")] \
+                    if shape else []
+                self.assertEqual(list(of_shape), expected)
+                if kind == "string":
+                    self.assertTrue(of_type.is_variable_str() and of_type.get_cset() == h5py.h5t.CSET_UTF8)
+                elif kind == "compound":
+                    self.assertIsInstance(of_type, h5py.h5t.TypeCompoundID)
+                else:
+                    self.assertTrue(of_type.equal(self.TYPES[kind]))
+
+    def test_only_where_documented(self):
+        # What only some files have.
+        whole, shard, merged, absolute = (set(self.found(path)) for path in (
+            self.path, self.shard, self.merged, self.sweep(*TINY, "--eta-unit", "absolute")))
+        self.assertEqual(whole - shard, {("/profile", None), ("/profile/response", None), ("/profile/check", None)})
+        self.assertEqual(shard - whole, {("/provenance", "shard"), ("/provenance", "shard_of")})
+        self.assertEqual((merged - whole, whole - merged), ({("/provenance", "merged_from")}, set()))
+        self.assertEqual(shard - absolute, {("/axes/eta_absolute", "unit_theory"), *(shard - whole)})
+
+    def test_fields_of_a_row(self):
+        written = []
+        for offset, name, kind, _ in self.table("offset | field | type | meaning"):
+            if name:
+                written.append((int(offset), name.strip("`"), kind))
+        reserved = next(row for row in self.table("offset | field | type | meaning") if not row[1])
+        self.assertEqual(reserved[:3], ["121", "", "3 bytes"])
+        with h5py.File(self.path, "r") as file:
+            kind = file["trials"].id.get_type()
+        self.assertIn(f"is {kind.get_size()} bytes", self.TEXT)
+        found = [(kind.get_member_offset(i), kind.get_member_name(i).decode(), kind.get_member_type(i))
+                 for i in range(kind.get_nmembers())]
+        self.assertEqual([row[:2] for row in written], [row[:2] for row in found])
+        self.assertEqual([(name, at) for at, name, _ in written], [(name, at) for name, _, at in FIELDS])
+        for (_, name, text), (_, _, of_type) in zip(written, found):
+            expected = of_type.get_super() if text == "enum of u8" else of_type
+            self.assertTrue(expected.equal(self.TYPES[text.rpartition(" ")[2]]), name)
+
+    def test_statuses(self):
+        with h5py.File(self.path, "r") as file:
+            names = h5py.check_enum_dtype(file["trials"].dtype["status"])
+        table = self.table("value | name | measured fields (offsets 24 to 119)")
+        self.assertEqual({name.strip("`"): int(value) for value, name, _ in table}, names)
+
+    def test_keys_of_spec(self):
+        keys = [key for names, _ in self.table("key | value") for key in re.findall(r"`(\w+)`", names)]
+        self.assertEqual(keys, list(json.loads(attributes(self.path)["spec"])))
+
+    def test_seal(self):
+        # By the table's offsets, from the bytes alone.
+        for path, tables in ((self.path, ["trials", "profile/response", "profile/check"]), (self.shard, ["trials"])):
+            data = path.read_bytes()
+            one, two = data[-256:-128], data[-128:]
+            self.assertEqual(one, two)
+            self.assertEqual(one[:16], b"etastar seal 2\n\0")
+            length, complete, finished, *extents = np.frombuffer(one[16:120], "<u8").tolist()
+            self.assertEqual(length, len(data) - 256)
+            self.assertEqual(data[complete], 1)
+            changing = [(complete, 1), (finished, 8)]
+            with h5py.File(path, "r") as file:
+                self.assertEqual(data[finished:finished + 8],
+                                 np.float64(file["provenance"].attrs["finished_unix"]).tobytes())
+                for i, name in enumerate(tables):
+                    expected = file[name].id.get_offset(), file[name].id.get_storage_size()
+                    self.assertEqual(tuple(extents[2 * i:2 * i + 2]), expected)
+                    changing.append(expected)
+            self.assertEqual(extents[2 * len(tables):], [0] * (10 - 2 * len(tables)))
+            left = bytearray()
+            at = 0
+            for start, size in sorted(changing):
+                left += data[at:start]
+                at = start + size
+            left += data[at:length]
+            self.assertEqual(zlib.crc32(left), int.from_bytes(one[120:124], "little"))
+            self.assertEqual(zlib.crc32(one[:124]), int.from_bytes(one[124:], "little"))
+
+
+class Rates(Case):
+    """The absolute rates are the file's; the theory of the program that reads it has no say."""
+
+    SPEC = {"width": [8, 16], "depth": [2, 3], "eta": [0.1, 1], "seeds": 3, "eta_unit": "linear", "engine": "implicit"}
+    GRID = ["--width", "8,16", "--depth", "2,3", "--eta", "0.1,1", "--seeds", "3"]
+
+    def other_theory(self, name="other.h5", factor=1 + 2**-40, status=PENDING, **changes):
+        """A file whose rates differ in their last digits from those of this program's theory."""
+        spec = make_spec(**{**self.SPEC, **changes})
+        rows = make_rows(spec)
+        units = np.array([[factor * exact_responses(n, depth)[0][-1] ** -0.5 for depth in spec["depth"]] for n in spec["width"]])
+        rows["eta"] *= units.repeat(spec["seeds"] * len(spec["eta"]))
+        for measured in MEASURED if status == PENDING else ():
+            rows[measured] = np.nan
+        rows["status"] = status
+        write_file(self.dir / name, spec, rows, units=units)
+        return self.dir / name, rows["eta"]
+
+    def test_resume_keeps_the_rates_of_the_file(self):
+        path, rates = self.other_theory()
+        with h5py.File(path, "r+") as file:
+            file["provenance"].attrs["finished_unix"] = np.nan
+        whole = self.sweep(*self.GRID)
+        self.assertTrue((trials(whole)["eta"] != rates).any())
+        np.testing.assert_allclose(trials(whole)["eta"], rates, rtol=1e-11)
+        for ranks in (0, 2):
+            continued = self.copy(path, f"{ranks}.h5")
+            self.succeed("sweep", *self.GRID, "--output", continued, "--resume", ranks=ranks)
+            self.assertEqual(trials(continued)["eta"].tobytes(), rates.tobytes())
+            self.assertTrue((trials(continued)["status"] == DONE).all())
+            self.assertEqual(self.etastar("status", continued).returncode, 0)
+            # Measured at these rates: an explicit grid of them gives the same rows.
+            explicit = self.sweep("--width", "8", "--depth", "2", "--seeds", "3", "--eta-unit", "absolute", "--eta",
+                                  ",".join(repr(float(eta)) for eta in rates[:2]), "--overwrite", name="explicit.h5")
+            self.assertEqual(raw_rows(continued)[:6], raw_rows(explicit))
+        self.assertEqual(raw_rows(self.dir / "0.h5"), raw_rows(self.dir / "2.h5"))
+
+    def test_rows_of_other_rates_are_damaged(self):
+        path = self.sweep(*self.GRID)
+        with h5py.File(path, "r+") as file:
+            rows = file["trials"][:]
+            rows["eta"][5] = np.nextafter(rows["eta"][5], 1)
+            seal(rows)
+            file["trials"][:] = rows
+        self.assertIn("damaged rows     1", self.etastar("status", path).stdout)
+        result = self.etastar("sweep", *self.GRID, "--output", path, "--resume")
+        self.assertEqual(result.returncode, 0)
+        self.assert_one_line(result, ["1 row torn or damaged"])
+
+    def test_rates_that_are_not_the_axis(self):
+        def change(path, values):
+            with h5py.File(path, "r+") as file:
+                file["axes/eta_absolute"][...] = values(file["axes/eta_absolute"][:])
+
+        def one(value, factor=None):
+            def values(rates):
+                rates[1, 0, 1] = value if factor is None else rates[1, 0, 1] * factor
+                return rates
+            return values
+
+        for unit in ("linear", "absolute"):
+            whole = self.sweep(*self.GRID, "--eta-unit", unit, "--overwrite")
+            for values in (one(np.nan), one(np.inf), one(0), one(-1), one(None, 1.001), one(None, 2),
+                           *([one(None, 1 + 2**-52)] if unit == "absolute" else [])):
+                path = self.copy(whole)
+                change(path, values)
+                for words in (["status", path], ["fit", path], ["merge", path, "--output", "new.h5"],
+                              ["sweep", *self.GRID, "--eta-unit", unit, "--output", path, "--resume"]):
+                    self.refuse(3, *words, says=["copy.h5", "is damaged", "width 16, depth 2", "not those of the axis"])
+        self.assertEqual(self.names(), ["copy.h5", "sweep.h5"])
+
+    def test_shapes_and_types(self):
+        whole = self.sweep(*self.GRID, "--profile")
+        for name, value, says in (
+                ("axes/eta_absolute", np.ones((2, 2)), "have the shape [2, 2] where its spec has [2, 2, 2]"),
+                ("axes/eta_absolute", np.ones((2, 2, 2), "<f4"), "another type"),
+                ("axes/eta_absolute", None, "axes/eta_absolute"),
+                ("profile/response", np.ones((12, 2)), "have the shape [12, 2] where its spec has [12, 3]"),
+                ("profile/response", np.ones((12, 3), "<f4"), "another type"),
+                ("profile/check", np.ones(11, "<u4"), "have the shape [11] where its spec has [12]"),
+                ("profile/check", np.ones(12, "<u8"), "another type"),
+                ("trials", trials(whole)[:-1], "have the shape [23] where its spec has [24]"),
+                ("trials", np.zeros(24), "other fields")):
+            with self.subTest(name=name, says=says):
+                path = self.copy(whole)
+                with h5py.File(path, "r+") as file:
+                    del file[name]
+                    if value is not None:
+                        file[name] = value
+                before = path.read_bytes()
+                for words in (["status", path], ["sweep", *self.GRID, "--profile", "--output", path, "--resume"]):
+                    self.refuse(3, *words, says=["copy.h5", name, says])
+                self.assertEqual(path.read_bytes(), before)
+
+    def test_smallest_of_all(self):
+        # Rates that are subnormal have few digits, which is no damage.
+        grid = ["--width", "8", "--depth", "4,9", "--seeds", "2", "--eta", "3e-322,1e-320,1e-310,1"]
+        path = self.sweep(*grid, "--precision", "double")
+        self.assertEqual(self.etastar("status", path).returncode, 0)
+        self.sweep(*grid[:-1], "1e-320,2e-320", "--precision", "double", "--overwrite", ranks=2)
+        self.assertEqual(self.etastar("status", path).returncode, 0)
+
+    def test_merge_refuses_other_rates(self):
+        one, _ = self.other_theory("one.h5", 1, DONE)
+        two, _ = self.other_theory("two.h5", status=DONE, first_seed=3)
+        self.refuse(3, "merge", one, two, "--output", "new.h5", says=["one.h5", "two.h5", "absolute rates differ"])
+        same, rates = self.other_theory("same.h5", 1, DONE, first_seed=3)
+        self.succeed("merge", one, same, "--output", "new.h5")
+        with h5py.File(self.dir / "new.h5", "r") as file:
+            self.assertEqual(file["axes/eta_absolute"][:].tobytes(), rates.reshape(2, 2, 3, 2)[:, :, 0].tobytes())
+            self.assertEqual(dict(file["axes/eta_absolute"].attrs), {})
+        self.assertEqual(self.etastar("status", "new.h5").returncode, 0)
+
+
+class Strangers(Case):
+    """Files whose spec or version this program does not understand."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.spec = make_spec([8, 16], [1, 3], [0.1, 1], 2)
+        cls.grid = ["--width", "8,16", "--depth", "1,3", "--eta", "0.1,1", "--seeds", "2", "--eta-unit", "absolute",
+                    "--engine", "dense"]
+
+    def refused(self, says, spec=None, **changes):
+        write_file(self.dir / "sweep.h5", self.spec, make_rows(self.spec), **changes)
+        if spec is not None:
+            with h5py.File(self.dir / "sweep.h5", "r+") as file:
+                file.attrs["spec"] = text = spec if isinstance(spec, str) else json.dumps(spec, separators=(",", ":"))
+                file.attrs["spec_hash"] = str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+        before = (self.dir / "sweep.h5").read_bytes()
+        for words in (["status", "sweep.h5"], ["fit", "sweep.h5"], ["merge", "sweep.h5", "--output", "new.h5"],
+                      ["sweep", *self.grid, "--output", "sweep.h5", "--resume"]):
+            with self.subTest(spec=spec, words=words):
+                self.refuse(3, *words, says=["sweep.h5: ", *says])
+        self.assertEqual((self.dir / "sweep.h5").read_bytes(), before)
+        self.assertEqual(self.names(), ["sweep.h5"])
+
+    def test_keys(self):
+        self.refused(["cannot be read: spec: 'batch' is not known"], {**self.spec, "batch": 1})
+        self.refused(["cannot be read: spec: 'batch' is not known"], {**self.spec, "batch": None}, version=(2, 7))
+        for key in self.spec:
+            self.refused([f"cannot be read: spec: '{key}' is missing"],
+                         {name: value for name, value in self.spec.items() if name != key})
+
+    def test_values(self):
+        for key, value, says in (("trial", "training", "trial: 'training' is not one of first-step"),
+                                 ("activation", "tanh", "activation: 'tanh' is not one of relu"),
+                                 ("engine", "sparse", "engine: 'sparse' is not one of dense, implicit"),
+                                 ("width", [8, 8], "width: 8 is listed twice"), ("seeds", 0, "seeds: 0"),
+                                 ("seeds", "2", "spec: "), ("profile", 1, "spec: "), ("trial", 1, "spec: ")):
+            self.refused(["cannot be read: ", says], {**self.spec, key: value})
+        for text in ("[]", "not JSON", "7", "{}"):
+            self.refused(["cannot be read: spec: "], text)
+
+    def test_versions(self):
+        for version in ((1, 0), (1, 9), (3, 0)):
+            self.refused([f"has format {version[0]}.{version[1]}, this program reads 2.x"], version=version)
+        write_file(self.dir / "sweep.h5", self.spec, make_rows(self.spec), version=(2, 9))
+        with h5py.File(self.dir / "sweep.h5", "r+") as file:
+            file.attrs["more"] = 1
+            file.create_group("extra")
+            file["axes/extra"] = [1]
+        self.assertEqual(self.etastar("status", "sweep.h5").returncode, 0)
+
+    def test_seals_of_other_versions(self):
+        # Format 1 sealed its files with 192 bytes, which are no damage to this one.
+        for version, number, size in (((1, 0), 1, 96), ((3, 0), 3, 160)):
+            write_file(self.dir / "sweep.h5", self.spec, make_rows(self.spec), version=version)
+            whole = (self.dir / "sweep.h5").read_bytes()
+            one = b"etastar seal %d\n\0" % number + bytes(size - 16)
+            (self.dir / "sweep.h5").write_bytes(whole + 2 * one)
+            self.refuse(3, "status", "sweep.h5", says=["sweep.h5: has format", f"{version[0]}.0"])
+            write_file(self.dir / "sweep.h5", self.spec, make_rows(self.spec))
+            (self.dir / "sweep.h5").write_bytes((self.dir / "sweep.h5").read_bytes() + 2 * one)
+            self.refuse(3, "status", "sweep.h5", says=["sweep.h5: is damaged"])
+
+    def test_attributes_of_other_shapes(self):
+        write_file(self.dir / "sweep.h5", self.spec, make_rows(self.spec))
+        for name in ("filetype", "spec", "spec_hash"):
+            path = self.copy(self.dir / "sweep.h5")
+            with h5py.File(path, "r+") as file:
+                text = file.attrs[name]
+                file.attrs.create(name, [text] * 1000, dtype=h5py.string_dtype())
+            self.refuse(3, "status", path, says=["copy.h5: is damaged", f"attribute {name} is not a string"])
+
+    def test_whole_of_a_shard(self):
+        path = self.sweep(*self.grid, "--shard", "1/2")
+        with h5py.File(path, "r+") as file:
+            file["provenance"].attrs["shard_of"] = "nonsense"
+        self.refuse(3, "merge", path, "--output", "new.h5", says=["sweep.h5", "damaged", "shard_of"])
+
+
 class Specs(Case):
     """What of a sweep decides which numbers."""
 
@@ -172,6 +515,8 @@ class Specs(Case):
         with h5py.File(absolute, "r") as file:
             self.assertEqual(file["axes/eta"].attrs["unit"], "absolute")
             self.assertEqual(list(file["axes/eta"]), list(trials(linear)["eta"][:3]))
+            self.assertEqual(file["axes/eta_absolute"][:].tolist(), [[list(trials(linear)["eta"][:3])]])
+            self.assertEqual(dict(file["axes/eta_absolute"].attrs), {})
         self.assertNotEqual(attributes(linear)["spec_hash"], attributes(absolute)["spec_hash"])
 
     def test_seed_names_the_network(self):
@@ -235,6 +580,30 @@ class Specs(Case):
                 self.assertTrue((rows["status"] == DONE).all(), rows["status"])
                 expected = (rows["eta"] * (rows["output"] - rows["target"])) ** 2 * rows["response_last"]
                 np.testing.assert_allclose(rows["dz2_last"], expected, rtol=1e-4)
+
+
+class Readers(Case):
+    """A table is read whole while it is written."""
+
+    # Several batches of what a reader looks at in one go, each row of which takes a while to write.
+    GRID = ["--width", "512", "--depth", "16", "--seeds", "9000", "--eta", "0.1:10:log8", "--profile"]
+
+    def test_no_row_looks_damaged(self):
+        sweep = self.start("sweep", *self.GRID, "--output", "new.h5")
+        path = self.dir / "new.h5"
+        wait_for(path.exists, "the file")
+        seen = set()
+        while sweep.process.poll() is None:
+            result = self.etastar("status", path)
+            self.assertIn(result.returncode, (0, 4), result.stderr)
+            self.assertEqual(result.stderr, "")
+            told = dict(re.findall(r"^(\w[\w ]*?) {2,}(.*)$", result.stdout, re.MULTILINE))
+            self.assertEqual((told["networks"], told["failed"], told["damaged rows"]), ("9000", "0", "0"), result.stdout)
+            self.assertEqual(int(told["finished"]) + int(told["pending"]), 9000)
+            seen.add(int(told["finished"]))
+        self.assertEqual(sweep.result().returncode, 0)
+        self.assertGreater(len(seen), 3)
+        self.assertEqual(self.etastar("status", path).returncode, 0)
 
 
 class Output(Case):

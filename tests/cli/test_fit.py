@@ -562,20 +562,23 @@ class Refusals(Case):
     def test_filetype_and_version(self):
         self.assertIn("etastar-sweep", self.changed(lambda file: file.attrs.__setitem__("filetype", "etastar-other")))
         self.changed(lambda file: file.attrs.__setitem__("filetype", 7))
-        self.assertIn("2.0", self.changed(lambda file: file.attrs.modify("format_version", np.array([2, 0], "<u4"))))
-        self.changed(lambda file: file.attrs.__setitem__("format_version", np.array([1, 0, 0], "<u4")))
-        self.changed(lambda file: file.attrs.__setitem__("format_version", "1.0"))
+        for version in (1, 3):
+            self.assertIn(f"has format {version}.0, this program reads 2.x", self.changed(
+                lambda file: file.attrs.modify("format_version", np.array([version, 0], "<u4"))))
+        self.changed(lambda file: file.attrs.__setitem__("format_version", np.array([2, 0, 0], "<u4")))
+        self.changed(lambda file: file.attrs.__setitem__("format_version", "2.0"))
 
     def test_newer_minor_version(self):
-        # What a later program may add within format 1 must not stop this one.
+        # What a later program may add within format 2 must not stop this one; a spec that says more must.
         spec, rows = power_law_file(self.dir / "law.h5")
-        write_file(self.dir / "law.h5", spec, rows, version=(1, 9))
         expected = self.fit("law.h5")
-        write_file(self.dir / "law.h5", {**spec, "batch": 1}, rows, version=(1, 9))
+        write_file(self.dir / "law.h5", spec, rows, version=(2, 9))
         with h5py.File(self.dir / "law.h5", "r+") as file:
             file.attrs["more"] = 1
             file.create_group("extra")
         self.assertEqual(self.fit("law.h5"), expected)
+        write_file(self.dir / "law.h5", {**spec, "batch": 1}, rows, version=(2, 9))
+        self.refuse(3, "fit", "law.h5", says=["law.h5: cannot be read: spec: 'batch'"])
 
     def test_missing_parts(self):
         for name in ("filetype", "format_version", "spec", "spec_hash", "complete"):
@@ -597,11 +600,19 @@ class Refusals(Case):
         fields = [("width", "<u4"), ("depth", "<u4"), ("seed", "<u8")]
         self.changed(lambda file: self.replace(file, np.zeros(36, fields)))
 
-    def test_spec_without_a_linear_rate(self):
-        # The command line refuses this grid; in a file it is the file's fault.
-        spec = make_spec([8], [2], [1], 2, eta_unit="linear", train="last")
-        write_file(self.dir / "odd.h5", spec, make_rows(spec))
-        self.refuse(3, "fit", "odd.h5", says=["odd.h5"])
+    def test_rates_need_no_theory(self):
+        # The command line refuses this grid, which has no unit; a file says what its rates are.
+        spec = make_spec([8], [2], [1, 2], 2, eta_unit="linear", train="last")
+        rows = make_rows(spec)
+        rows["eta"] *= 0.3
+        rows["dz2_last"] = 1
+        write_file(self.dir / "odd.h5", spec, rows, units=0.3)
+        report = self.fit("odd.h5")
+        self.assertEqual(report["rows"]["damaged"], 0)
+        self.assertEqual([cell["eta"] for cell in report["curves"][0]["cells"]], [[0.3, 0.6]])
+        self.assertEqual([cell["exact"] for cell in report["fits"][0]["cells"]], [None])
+        write_file(self.dir / "odd.h5", spec, rows, units=0.4)
+        self.assertEqual(self.fit("odd.h5")["rows"]["damaged"], 4)
 
     def replace(self, file, rows):
         del file["trials"]

@@ -9,10 +9,10 @@ import numpy as np
 from support import Case, TINY, together
 
 COMMANDS = ["plan", "sweep", "fit", "theory"]
-SWEEP_OPTIONS = ["width", "depth", "eta", "seeds", "first-seed", "eta-unit", "engine", "input-dim", "precision",
-                 "train", "rates", "output", "overwrite", "profile", "config"]
+SWEEP_OPTIONS = ["trial", "width", "depth", "eta", "seeds", "first-seed", "eta-unit", "engine", "input-dim", "precision",
+                 "activation", "train", "rates", "output", "overwrite", "profile", "config"]
 FIT_OPTIONS = ["criterion", "threshold", "layer", "json"]
-THEORY_OPTIONS = ["width", "depth", "json"]
+THEORY_OPTIONS = ["width", "depth", "input-dim", "activation", "train", "rates", "json"]
 
 # What no list may hold, and the part of it that the message must name.
 BAD_LISTS = [
@@ -57,6 +57,10 @@ BAD_SWEEP = [
     ("train", "none", "'none'"), ("train", "LAST", "'LAST'"), ("train", "hid", "'hid'"),
     ("rates", "ntk", "'ntk'"), ("rates", "MUP", "'MUP'"), ("rates", "", "''"),
     ("shard", "", "empty"), ("time-limit", "", "empty"), ("config", "absent.cfg", "'absent.cfg'"), ("config", ".", "'.'"), ("output", "", "empty"),
+    ("activation", "swish", "'swish' is not one of relu"), ("activation", "ReLU", "'ReLU'"), ("activation", "", "''"),
+    ("trial", "last-step", "'last-step' is not one of first-step"), ("trial", "First-step", "'First-step'"),
+    ("trial", "first", "'first'"), ("trial", "", "''"),
+    ("config", "absent.cfg", "'absent.cfg'"), ("config", ".", "'.'"), ("output", "", "empty"),
 ]
 BAD_FIT = [
     ("criterion", "", "empty"), ("criterion", "cubic", "'cubic'"), ("criterion", "Linear", "'Linear'"),
@@ -69,6 +73,7 @@ BAD_THEORY = [
     ("depth", "4294967295", "4294967295"), ("depth", "1,16777217", "16777216"), ("depth", "1:100000:lin100000", "layers"),
     ("threshold", "0", "'0'"), ("threshold", "nan", "'nan'"), ("layer", "max", "'max'"), ("layer", "top", "'top'"),
     ("train", "some", "'some'"), ("rates", "some", "'some'"), ("input-dim", "0", "'0'"),
+    ("activation", "swish", "'swish' is not one of relu"),
 ]
 
 # Widths, depths and rates as written, and as they must stand on the file's axes.
@@ -239,11 +244,12 @@ class Config(Case):
     def test_sets_every_option(self):
         spec = self.spec("# a comment\n\nwidth = 8, 16   # after a value\ndepth=1:2:lin2\n  eta = 0.5\n"
                          "eta-unit = absolute\nseeds = 2\nfirst-seed = 7\nengine = dense\ninput-dim = 3\n"
-                         "precision = double\ntrain = first\nrates = global\nprofile = true\n")
+                         "precision = double\ntrain = first\nrates = global\nprofile = true\nactivation = relu\n"
+                         "trial = first-step\n")
         expected = {"width": [8, 16], "depth": [1, 2], "eta": [0.5], "eta_unit": "absolute", "seeds": 2,
                     "first_seed": 7, "engine": "dense", "input_dim": 3, "precision": "double", "train": "first",
-                    "rates": "global", "profile": True}
-        self.assertEqual({name: spec[name] for name in expected}, expected)
+                    "rates": "global", "profile": True, "activation": "relu", "trial": "first-step"}
+        self.assertEqual(spec, expected)
 
     def test_command_line_wins(self):
         text = "width = 8\ndepth = 2\neta = 1\nseeds = 3\nprecision = double\n"

@@ -1,6 +1,7 @@
 """Stopping a sweep in time, continuing it on any number of ranks, and sweeps in parts."""
 import json
 import os
+import resource
 import signal
 import time
 import unittest
@@ -172,7 +173,8 @@ class Resume(Case):
                    ("engine", "--engine", "dense"), ("input_dim", "--input-dim", "3"), ("precision", "--precision", "double"),
                    ("train", "--train", "hidden"), ("rates", "--rates", "global"), ("profile", "--profile", None)]
         names = set(json.loads(attributes(path)["spec"]))
-        self.assertEqual({name for name, *_ in changes}, names)
+        # Of these there is one so far.
+        self.assertEqual({name for name, *_ in changes}, names - {"trial", "activation"})
         for name, option, value in changes:
             changed = {**spec, option: value}
             if name == "train": # depth 1 has no hidden layer that learns, so no unit of its own
@@ -291,9 +293,9 @@ class Shards(Case):
         return [self.sweep(*self.GRID, "--shard", f"{i}/{count}", *words, name=f"{prefix}{i}.h5").name
                 for i in range(1, count + 1)]
 
-    def merge_refused(self, code, *words, says):
+    def merge_refused(self, code, *words, says, **options):
         names = self.names()
-        self.refuse(code, "merge", *words, says=says)
+        self.refuse(code, "merge", *words, says=says, **options)
         self.assertEqual(self.names(), names)
 
     def assert_whole(self, path):
@@ -312,9 +314,48 @@ class Shards(Case):
                 self.assert_whole(self.dir / "merged.h5")
                 for part in parts:
                     os.unlink(self.dir / part)
-        self.assertEqual(self.fit(self.dir / "merged.h5"), self.fit(self.whole))
+        reports = [self.fit(self.dir / "merged.h5"), self.fit(self.whole)]
+        for report in reports:
+            del report["source"]["file"]
+        self.assertEqual(*reports)
         self.succeed("sweep", *self.GRID, "--output", "merged.h5", "--resume")
         self.assert_whole(self.dir / "merged.h5")
+
+    def test_more_shards_than_open_files(self):
+        grid = ["--width", "8", "--depth", "1,3", "--seeds", "100", "--eta", "0.1,1", "--profile"]
+        together(lambda i: self.sweep(*grid, "--shard", f"{i}/100", name=f"{i}.h5"), [(i,) for i in range(1, 101)])
+        parts = [f"{i}.h5" for i in range(1, 101)]
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        self.succeed("merge", *parts, "--output", "merged.h5", preexec_fn=limit)
+        whole = self.sweep(*grid)
+        self.assertTrue(raw_rows(self.dir / "merged.h5") == raw_rows(whole))
+        self.assertEqual(profile(self.dir / "merged.h5"), profile(whole))
+        self.assertEqual(attributes(self.dir / "merged.h5")["spec_hash"], attributes(whole)["spec_hash"])
+        # Nor is a sound one blamed for one that is not.
+        flip_byte(self.dir / "90.h5", 1, 60)
+        self.merge_refused(3, *parts, "--output", "new.h5", says=["90.h5: 1 of 2 networks are not finished (1 damaged rows)"],
+                           preexec_fn=limit)
+
+    def test_a_shard_that_changes_while_it_is_merged(self):
+        grid = ["--width", "8", "--depth", "1", "--seeds", "120000", "--eta", "1"]
+        one, two = (self.sweep(*grid, "--shard", f"{i}/2", name=f"{i}.h5").name for i in (1, 2))
+        other = self.sweep(*grid[:-3], "5", "--eta", "1", "--first-seed", "60000", name="other.h5")
+        good = (self.dir / two).read_bytes()
+        # On a busy machine it may have been copied before it changes.
+        for _ in range(10):
+            (self.dir / two).write_bytes(good)
+            merge = self.start("merge", one, two, "--output", "new.h5", "--overwrite")
+            wait_for(lambda: any(".creating-" in name for name in self.names()) or merge.process.poll() is not None,
+                     "the beginning of the file")
+            merge.signal(signal.SIGSTOP)
+            self.copy(other, "changed.h5").rename(self.dir / two)
+            merge.signal(signal.SIGCONT)
+            if (result := merge.result()).returncode != 0:
+                break
+        self.assert_refused(result, 3, [two, "changed while it was merged"])
+        self.assertEqual(self.etastar("status", "new.h5").returncode, 4)
 
     def test_shards_of_nothing(self):
         for shard in ("0/3", "4/3", "1/0", "1/9", "3", "1/", "/3", "-1/3", "1/3/5", "a/b", ""):

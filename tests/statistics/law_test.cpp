@@ -12,6 +12,7 @@
 #include "catch.hpp"
 #include "conditional.hpp"
 #include "score.hpp"
+#include "support.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -20,8 +21,8 @@
 #include <string>
 
 using namespace etastar;
-using network::Rates;
-using network::Train;
+using model::Parametrization;
+using model::Train;
 using test::dot;
 using test::Score;
 using test::Terms;
@@ -111,30 +112,29 @@ double two_sample(Vector a, Vector b) {
            * std::sqrt(static_cast<double>(a.size() * b.size()) / static_cast<double>(a.size() + b.size()));
 }
 
-using Column = double sweep::TrialRow::*;
+using Column = double trial::FirstStepRow::*;
 const std::pair<const char*, Column> columns[] = {
-    {"output", &sweep::TrialRow::output},
-    {"output_after", &sweep::TrialRow::output_after},
-    {"loss", &sweep::TrialRow::loss},
-    {"loss_after", &sweep::TrialRow::loss_after},
-    {"dz2_last", &sweep::TrialRow::dz2_last},
-    {"dz2_max", &sweep::TrialRow::dz2_max},
-    {"dz2_mean", &sweep::TrialRow::dz2_mean},
-    {"response_last", &sweep::TrialRow::response_last},
-    {"response_max", &sweep::TrialRow::response_max},
-    {"response_mean", &sweep::TrialRow::response_mean},
-    {"response_output", &sweep::TrialRow::response_output},
+    {"output", &trial::FirstStepRow::output},
+    {"output_after", &trial::FirstStepRow::output_after},
+    {"loss", &trial::FirstStepRow::loss},
+    {"loss_after", &trial::FirstStepRow::loss_after},
+    {"dz2_last", &trial::FirstStepRow::dz2_last},
+    {"dz2_max", &trial::FirstStepRow::dz2_max},
+    {"dz2_mean", &trial::FirstStepRow::dz2_mean},
+    {"response_last", &trial::FirstStepRow::response_last},
+    {"response_max", &trial::FirstStepRow::response_max},
+    {"response_mean", &trial::FirstStepRow::response_mean},
+    {"response_output", &trial::FirstStepRow::response_output},
 };
 
 // Samples of every column at every rate: [rate][column][network].
-std::vector<std::vector<Vector>> table(sweep::Spec spec, sweep::EngineKind kind, std::uint32_t width,
+std::vector<std::vector<Vector>> table(const sweep::Spec& spec, engine::EngineKind kind, std::uint32_t width,
                                        std::uint32_t depth, std::uint64_t networks) {
-    spec.engine = kind;
-    const auto engine = engine::make_engine(spec);
+    const auto engine = engine::make_engine({.model = spec.model, .kind = kind, .precision = spec.precision});
     std::vector<std::vector<Vector>> samples(spec.eta.size(), std::vector<Vector>(std::size(columns)));
     for (std::uint64_t seed = 0; seed < networks; ++seed) {
-        const auto rows =
-            engine::trial_rows({width, depth, seed}, spec.eta, engine->run({width, depth, seed}, spec.eta));
+        const auto rows = trial::first_step_rows({width, depth, seed}, spec.eta,
+                                                 engine->run({width, depth, seed}, spec.eta));
         for (std::size_t k = 0; k < rows.size(); ++k)
             for (std::size_t c = 0; c < std::size(columns); ++c) {
                 // A network that the step kills has an output of 0, or of what rounding leaves: one value.
@@ -173,18 +173,16 @@ TEST_CASE("no column of the table tells the engines apart") {
         std::uint64_t networks;
     };
     for (const auto& shape : {Shape{3, 3, 4000}, Shape{24, 4, 3000}, Shape{96, 8, 2000}})
-        for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
-            for (const auto rates : {Rates::mup, Rates::global}) {
+        for (const auto train : test::trains)
+            for (const auto rates : test::parametrizations) {
                 sweep::Spec spec;
-                spec.input_dim = 12;
-                spec.train = train;
-                spec.rates = rates;
+                spec.model = test::model_of(train, rates, 12);
                 const double star = std::sqrt(3.0) * std::pow(shape.depth, -1.5);
                 spec.eta = {0.1 * star, star, 3 * star};
                 const auto dense =
-                    table(spec, sweep::EngineKind::dense, shape.width, shape.depth, shape.networks);
+                    table(spec, engine::EngineKind::dense, shape.width, shape.depth, shape.networks);
                 const auto implicit =
-                    table(spec, sweep::EngineKind::implicit, shape.width, shape.depth, shape.networks);
+                    table(spec, engine::EngineKind::implicit, shape.width, shape.depth, shape.networks);
                 for (std::size_t k = 0; k < spec.eta.size(); ++k)
                     for (std::size_t c = 0; c < std::size(columns); ++c) {
                         INFO("n = " << shape.width << ", L = " << shape.depth << ", train " << int(train)
@@ -198,15 +196,15 @@ TEST_CASE("no column of the table tells the engines apart") {
 TEST_CASE("a wrong engine would be told apart by its table") {
     // The same comparison with the other group's engine, or a rate wrong by 15 %.
     sweep::Spec spec;
-    spec.input_dim = 12;
+    spec.model.input_dim = 12;
     spec.eta = {0.1};
-    const auto dense = table(spec, sweep::EngineKind::dense, 24, 4, 3000);
+    const auto dense = table(spec, engine::EngineKind::dense, 24, 4, 3000);
     auto other = spec;
     other.eta = {0.115};
-    CHECK(two_sample(dense[0][4], table(other, sweep::EngineKind::implicit, 24, 4, 3000)[0][4]) > 2.9);
+    CHECK(two_sample(dense[0][4], table(other, engine::EngineKind::implicit, 24, 4, 3000)[0][4]) > 2.9);
     other = spec;
-    other.train = Train::hidden;
-    CHECK(two_sample(dense[0][7], table(other, sweep::EngineKind::implicit, 24, 4, 3000)[0][7]) > 2.9);
+    other.model.train = Train::hidden;
+    CHECK(two_sample(dense[0][7], table(other, engine::EngineKind::implicit, 24, 4, 3000)[0][7]) > 2.9);
 }
 
 TEST_CASE("the implicit engine has the exact moments, also at widths no dense engine reaches") {
@@ -217,20 +215,17 @@ TEST_CASE("the implicit engine has the exact moments, also at widths no dense en
     std::uint64_t seed = 0;
     for (const auto& cell : {Cell{2, 2, 200000}, Cell{24, 3, 20000}, Cell{64, 6, 20000}, Cell{4096, 16, 400},
                              Cell{65536, 4, 60}})
-        for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
-            for (const auto rates : {Rates::mup, Rates::global}) {
-                sweep::Spec spec;
-                spec.engine = sweep::EngineKind::implicit;
-                spec.input_dim = 12;
-                spec.train = train;
-                spec.rates = rates;
-                spec.eta = {0.1};
-                const auto engine = engine::make_engine(spec);
-                const auto exact = theory::exact_responses(cell.width, cell.depth, 12, train, rates);
+        for (const auto train : test::trains)
+            for (const auto rates : test::parametrizations) {
+                const auto model = test::model_of(train, rates, 12);
+                const double eta[] = {0.1};
+                const auto engine =
+                    engine::make_engine({.model = model, .kind = engine::EngineKind::implicit});
+                const auto exact = theory::exact_responses(model, cell.width, cell.depth);
                 std::vector<Score> hidden(cell.depth);
                 Score output;
                 for (std::uint64_t i = 0; i < cell.networks; ++i) {
-                    const auto outcome = engine->run({cell.width, cell.depth, seed++}, spec.eta);
+                    const auto outcome = engine->run({cell.width, cell.depth, seed++}, eta);
                     for (std::size_t l = 0; l < cell.depth; ++l) hidden[l].add(outcome.response[l]);
                     output.add(outcome.response_output);
                 }

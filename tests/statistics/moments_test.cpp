@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "score.hpp"
+#include "support.hpp"
 
 #include <boost/math/distributions/chi_squared.hpp>
 
@@ -13,8 +14,8 @@
 #include <vector>
 
 using namespace etastar;
-using network::Rates;
-using network::Train;
+using model::Parametrization;
+using model::Train;
 using test::Score;
 
 namespace {
@@ -31,22 +32,15 @@ struct Sample {
     Score output;
 };
 
-sweep::Spec spec_of(Train train, Rates rates) {
-    sweep::Spec spec;
-    spec.engine = sweep::EngineKind::dense;
-    spec.eta = {0.1};
-    spec.input_dim = 12;
-    spec.train = train;
-    spec.rates = rates;
-    return spec;
-}
+model::Model model_of(Train train, Parametrization rates) { return test::model_of(train, rates, 12); }
 
-Sample sample(const Cell& cell, const sweep::Spec& spec, std::uint64_t first_seed) {
-    const auto engine = engine::make_engine(spec);
+Sample sample(const Cell& cell, const model::Model& model, std::uint64_t first_seed) {
+    const auto engine = engine::make_engine({.model = model, .kind = engine::EngineKind::dense});
+    const double eta[] = {0.1};
     Sample result;
     result.hidden.resize(cell.depth);
     for (std::uint64_t i = 0; i < cell.networks; ++i) {
-        const auto outcome = engine->run({cell.width, cell.depth, first_seed + i}, spec.eta);
+        const auto outcome = engine->run({cell.width, cell.depth, first_seed + i}, eta);
         double mean = 0;
         for (std::size_t l = 0; l < cell.depth; ++l) {
             result.hidden[l].add(outcome.response[l]);
@@ -65,14 +59,13 @@ TEST_CASE("mean responses agree with the exact moments for every group of traine
     double chi_squared = 0;
     double degrees = 0;
     for (const auto& cell : {Cell{24, 3, 12000}, Cell{64, 6, 4000}, Cell{200, 4, 1200}})
-        for (const auto train : {Train::all, Train::first, Train::hidden, Train::last})
-            for (const auto rates : {Rates::mup, Rates::global}) {
+        for (const auto train : test::trains)
+            for (const auto rates : test::parametrizations) {
                 INFO("n = " << cell.width << ", L = " << cell.depth << ", train " << int(train) << ", rates "
                             << int(rates));
-                const auto spec = spec_of(train, rates);
-                const auto measured = sample(cell, spec, first_seed += cell.networks);
-                const auto exact =
-                    theory::exact_responses(cell.width, cell.depth, spec.input_dim, train, rates);
+                const auto model = model_of(train, rates);
+                const auto measured = sample(cell, model, first_seed += cell.networks);
+                const auto exact = theory::exact_responses(model_of(train, rates), cell.width, cell.depth);
                 CHECK(std::abs(measured.output.z(exact.output)) < 5);
                 if (train == Train::last) {
                     for (const auto& score : measured.hidden) CHECK(score.sum == 0);
@@ -86,7 +79,7 @@ TEST_CASE("mean responses agree with the exact moments for every group of traine
                     INFO("layer " << l + 1);
                     CHECK(std::abs(measured.hidden[l].z(exact.hidden[l])) < 5);
                 }
-                CHECK(std::abs(measured.mean.z(exact.of(theory::Layer::mean))) < 5);
+                CHECK(std::abs(measured.mean.z(*exact.of(theory::Layer::mean))) < 5);
                 chi_squared += std::pow(measured.hidden.back().z(exact.hidden.back()), 2);
                 ++degrees;
             }
@@ -101,10 +94,9 @@ TEST_CASE("the exact moments hold at widths where whole layers die") {
     std::uint64_t first_seed = 5'000'000;
     for (const auto& cell :
          {Cell{2, 2, 200000}, Cell{2, 3, 200000}, Cell{3, 3, 100000}, Cell{4, 4, 100000}}) {
-        const auto spec = spec_of(Train::all, Rates::mup);
-        const auto measured = sample(cell, spec, first_seed += cell.networks);
-        const auto exact =
-            theory::exact_responses(cell.width, cell.depth, spec.input_dim, Train::all, Rates::mup);
+        const auto model = model_of(Train::all, Parametrization::mup);
+        const auto measured = sample(cell, model, first_seed += cell.networks);
+        const auto exact = theory::exact_responses(model, cell.width, cell.depth);
         INFO("n = " << cell.width << ", L = " << cell.depth);
         CHECK(std::abs(measured.hidden.back().z(exact.hidden.back())) < 5);
         CHECK(std::abs(measured.output.z(exact.output)) < 5);
@@ -113,10 +105,9 @@ TEST_CASE("the exact moments hold at widths where whole layers die") {
 
 TEST_CASE("planted errors are caught by the same scores") {
     const Cell cell{64, 6, 4000};
-    const auto spec = spec_of(Train::all, Rates::mup);
-    const auto measured = sample(cell, spec, 9'000'000);
-    const auto exact =
-        theory::exact_responses(cell.width, cell.depth, spec.input_dim, Train::all, Rates::mup);
+    const auto model = model_of(Train::all, Parametrization::mup);
+    const auto measured = sample(cell, model, 9'000'000);
+    const auto exact = theory::exact_responses(model, cell.width, cell.depth);
     const auto score = [&](double factor) {
         return std::abs(measured.hidden.back().z(exact.hidden.back(), factor));
     };
@@ -128,15 +119,14 @@ TEST_CASE("planted errors are caught by the same scores") {
     CHECK(score(1.2) > 5);
     // The first layer's rate without its factor n/n0, and the hidden layers' contribution dropped: other
     // theories.
-    const auto other = [&](Train train, Rates rates) {
+    const auto other = [&](Train train, Parametrization rates) {
         return std::abs(measured.hidden.back().z(
-            theory::exact_responses(cell.width, cell.depth, spec.input_dim, train, rates).hidden.back()));
+            theory::exact_responses(model_of(train, rates), cell.width, cell.depth).hidden.back()));
     };
-    CHECK(other(Train::all, Rates::global) > 5);
-    CHECK(other(Train::first, Rates::mup) > 5);
-    CHECK(other(Train::hidden, Rates::mup) > 5);
+    CHECK(other(Train::all, Parametrization::global) > 5);
+    CHECK(other(Train::first, Parametrization::mup) > 5);
+    CHECK(other(Train::hidden, Parametrization::mup) > 5);
     // The infinite-width value instead of the finite one.
-    const auto infinite =
-        theory::infinite_width_responses(cell.width, cell.depth, spec.input_dim, Train::all, Rates::mup);
+    const auto infinite = theory::infinite_width_responses(model, cell.width, cell.depth);
     CHECK(std::abs(measured.hidden.back().z(infinite.hidden.back())) > 5);
 }

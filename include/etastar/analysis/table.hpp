@@ -1,7 +1,6 @@
 #pragma once
 
-#include "etastar/sweep/spec.hpp"
-#include "etastar/sweep/trial.hpp"
+#include "etastar/trial/results.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,16 +10,8 @@
 
 namespace etastar::analysis {
 
-// A sweep's results as read from its file: every row of the spec's grid in canonical order.
-//
-// What a row is, and in which order rows stand, is known to this header and its source file alone: estimators read
-// cells and columns.
-struct TrialTable {
-    sweep::Spec spec;
-    std::vector<sweep::TrialRow> rows;
-    bool complete = false;
-    std::uint64_t damaged = 0; // rows whose checksum does not match; their status here is pending
-};
+// Estimators read cells and columns, of whatever kind of trial has these columns.
+using TrialTable = trial::Results;
 
 // A real-valued column of the rows.
 class Column {

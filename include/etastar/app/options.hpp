@@ -2,7 +2,7 @@
 
 #include "etastar/analysis/fit.hpp"
 #include "etastar/sweep/spec.hpp"
-#include "etastar/theory/moments.hpp"
+#include "etastar/theory/theory.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,11 +40,7 @@ struct MergeOptions {
 };
 
 struct TheoryOptions {
-    std::vector<std::uint32_t> width;
-    std::vector<std::uint32_t> depth;
-    std::uint32_t input_dim = 0;
-    network::Train train = network::Train::all;
-    network::Rates rates = network::Rates::mup;
+    sweep::Spec grid; // its widths, depths and model
     double threshold = 1;
     theory::Layer layer = theory::Layer::last;
     std::string json;

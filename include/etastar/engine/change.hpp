@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace etastar::engine {
@@ -14,7 +15,7 @@ namespace etastar::engine {
 // A step with error r = f - y and base rate eta changes layer l by
 //
 //     dz^l = W^l dh^{l-1} + g m_l delta^l (q + h^{l-1} . dh^{l-1}),    g = -eta r,  q = ||h^{l-1}||^2
-//     dh^l = relu(z^l + dz^l) - relu(z^l)
+//     dh^l = phi(z^l + dz^l) - phi(z^l)
 //
 // with m_l the layer's rate multiplier. Columns 1..K are the steps; column 0 is the linear response s^l,
 // which is the same recursion with g = 1, no feedback h . dh, and a step too small to move any neuron across
@@ -26,7 +27,7 @@ namespace etastar::engine {
 //
 // An engine calls, for every layer, begin_layer; then computes for every neuron i and column k
 //
-//     d = carry[k] (W^l e)_i + inject[k] delta_i,    e' = relu_change(z_i, d, kink[k])
+//     d = carry[k] (W^l e)_i + inject[k] delta_i,    e' = change(z_i, d, kink[k])
 //
 // where e are the mantissas of dh^{l-1} and e' those of dh^l, adds to the sums over neurons, and calls
 // end_layer. z and delta shrink or grow by orders of magnitude in narrow deep networks; engines keep each in a
@@ -39,8 +40,8 @@ public:
     std::size_t count() const { return columns_.size(); }
     double gain(std::size_t k) const { return columns_[k].gain; }
 
-    // multiplier: m_l. q: ||h^{l-1}||^2 (l = 1: ||x||^2). delta2: ||delta^l||^2.
-    void begin_layer(double multiplier, double q, double delta2);
+    // law: of W^l; its rate is m_l. q: ||h^{l-1}||^2 (l = 1: ||x||^2). delta2: ||delta^l||^2.
+    void begin_layer(const model::LayerLaw& law, double q, double delta2);
 
     // Coefficients of the current layer.
     double carry(std::size_t k) const { return columns_[k].carry; }
@@ -68,10 +69,12 @@ public:
     // True while no layer has injected anything: every column is zero.
     bool silent() const { return silent_; }
 
-    // Over the finished layers: ||dz^l||^2 / n at the last, largest, mean. Column 0: G_l.
+    // Over the finished layers: ||dz^l||^2 / n at the last, largest, mean. Column 0: G_l, which is also kept for each.
     double last(std::size_t k) const { return columns_[k].last; }
     double max(std::size_t k) const { return columns_[k].max; }
-    double mean(std::size_t k) const { return columns_[k].total / static_cast<double>(layers_); }
+    double mean(std::size_t k) const { return columns_[k].total / static_cast<double>(responses_.size()); }
+
+    std::vector<double> take_responses() { return std::move(responses_); }
 
     // The steps' outcomes after the last layer, if its projections are on the read-out v. output: f.
     // multiplier: the read-out's. q: ||h^L||^2.
@@ -92,19 +95,8 @@ private:
 
     std::vector<Column> columns_;
     double width_;
-    std::size_t layers_ = 0;
+    std::vector<double> responses_; // of the finished layers
     bool silent_ = true;
 };
-
-// Mantissa of relu(z + dz) - relu(z) for dz = scale d and kink = 1/scale, without cancellation at small
-// scale: max(d, -z kink) for an active neuron, max(d + z kink, 0) for an inactive one.
-template <class T>
-inline T relu_change(T z, T d, T kink) {
-    const T active = z > T{0} ? z : T{0};
-    const T inactive = z > T{0} ? T{0} : z;
-    const T floor = -(active * kink);
-    const T shifted = d + inactive * kink;
-    return shifted < floor ? floor : shifted;
-}
 
 } // namespace etastar::engine

@@ -1,10 +1,11 @@
 #pragma once
 
-#include "etastar/network/network.hpp"
-#include "etastar/sweep/spec.hpp"
-#include "etastar/sweep/trial.hpp"
+#include "etastar/cost.hpp"
+#include "etastar/engine/settings.hpp"
+#include "etastar/model/random_network.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,34 +29,43 @@ struct NetworkOutcome {
     std::vector<StepOutcome> steps; // one per learning rate, in the order given
 };
 
-// Measures networks, one at a time, all learning rates at once (docs/science.md, "One step").
+class ChangeColumns;
+
+// Measures networks, one at a time, all learning rates at once (docs/science.md, "One step"). What engines share is
+// here; each has its own way through the layers.
 class Engine {
 public:
+    explicit Engine(const Settings& settings) : settings_(settings) {}
     virtual ~Engine() = default;
 
-    // rates: base learning rates eta > 0. Values that leave the range of double are infinite or NaN, not
+    // etas: base learning rates > 0. Values that leave the range of double are infinite or NaN, not
     // errors. Throws std::bad_alloc where memory does not suffice.
-    virtual NetworkOutcome run(const network::NetworkId& id, std::span<const double> rates) = 0;
+    NetworkOutcome run(const model::NetworkId& id, std::span<const double> etas);
+
+protected:
+    // What the passes forward and backward leave: f, ||h^l||^2 at index l = 0..L (h^0 = x) and ||delta^l||^2 at index
+    // l = 1..L.
+    struct Passes {
+        double output = 0;
+        std::vector<double> q;
+        std::vector<double> delta2;
+    };
+    virtual void pass(const model::RandomNetwork& network, Passes& passes) = 0;
+
+    // Takes the columns through every layer, see ChangeColumns; on the last one the projections are on v.
+    virtual void change(const model::RandomNetwork& network, const Passes& passes,
+                        ChangeColumns& columns) = 0;
+
+    const Settings& settings() const { return settings_; }
+
+private:
+    Settings settings_;
+    Passes passes_;
 };
 
-// Bytes a rank may spend on keeping a network's weights between the passes that need them. What does not fit
-// is drawn again from its stream: the same numbers, more time.
-inline constexpr std::size_t default_weight_budget = std::size_t{1} << 30;
+std::unique_ptr<Engine> make_engine(const Settings& settings);
 
-std::unique_ptr<Engine> make_engine(const sweep::Spec& spec,
-                                    std::size_t weight_budget = default_weight_budget);
-
-// Work of one network (seconds on one core of 2023; ratios between networks are what scheduling relies on)
-// and the engine's memory for it.
-struct Estimate {
-    double seconds = 0;
-    std::size_t bytes = 0;
-};
-Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t depth,
-                  std::size_t weight_budget = default_weight_budget);
-
-// The network's rows of /trials, sealed, in the order of `rates`.
-std::vector<sweep::TrialRow> trial_rows(const network::NetworkId& id, std::span<const double> rates,
-                                        const NetworkOutcome& outcome);
+// Of one network with this many rates.
+Cost cost(const Settings& settings, std::uint32_t width, std::uint32_t depth, std::size_t rates);
 
 } // namespace etastar::engine

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "etastar/engine/change.hpp"
 #include "etastar/engine/engine.hpp"
-#include "etastar/network/network.hpp"
-#include "etastar/network/rates.hpp"
+#include "etastar/model/random_network.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -27,13 +27,9 @@ namespace etastar::engine {
 // matrix.
 class ImplicitEngine final : public Engine {
 public:
-    ImplicitEngine(std::uint32_t input_dim, network::Train train, network::Rates rates,
-                   sweep::Precision precision, std::size_t weight_budget);
+    explicit ImplicitEngine(const Settings& settings) : Engine(settings) {}
 
-    NetworkOutcome run(const network::NetworkId& id, std::span<const double> rates) override;
-
-    static Estimate estimate(const sweep::Spec& spec, std::uint32_t width, std::uint32_t depth,
-                             std::size_t weight_budget);
+    static Cost cost(const Settings& settings, std::uint32_t width, std::uint32_t depth, std::size_t rates);
 
 private:
     // Scalars of layer l, at index l - 1.
@@ -49,18 +45,31 @@ private:
         bool dead() const { return zeta == 0; } // z = 0: no neuron is active, whatever the sign of g
     };
 
-    const float* variates(const network::Network& network, std::uint32_t layer, random::Role role,
-                          std::vector<float>& scratch) const;
-    void forward(const network::Network& network);
-    void backward(const network::Network& network);
-    void change(const network::Network& network, const network::Multipliers& multiplier,
-                class ChangeColumns& columns, std::vector<double>& response);
+    // W dh = a z + b delta + c (g'' - delta (delta . g'') / ||delta||^2), in mantissas of dh.
+    struct ThirdProduct {
+        double a = 0;
+        double b = 0;
+        double c = 0;
+    };
 
-    std::uint32_t input_dim_;
-    network::Train train_;
-    network::Rates rates_;
-    sweep::Precision precision_;
-    std::size_t budget_;
+    struct Draws;       // one layer's variates, with the sums that all columns share
+    struct Combination; // what dz of one column is made of
+
+    void pass(const model::RandomNetwork& network, Passes& passes) override;
+    void change(const model::RandomNetwork& network, const Passes& passes, ChangeColumns& columns) override;
+
+    const float* variates(const model::RandomNetwork& network, std::uint32_t layer, random::Role role,
+                          std::vector<float>& scratch) const;
+    void forward(const model::RandomNetwork& network);
+    void backward(const model::RandomNetwork& network, Passes& passes);
+    static ThirdProduct third_product(const ChangeColumns& columns, std::size_t k, const Layer& here,
+                                      double variance, double q, double output);
+    Draws draw(const model::RandomNetwork& network, std::uint32_t layer, bool carried);
+    static ChangeColumns::Sums response_sums(const Layer& here, const Draws& draws, const Combination& d,
+                                             double output);
+    template <class T>
+    void advance(const Layer& here, const Draws& draws, const std::vector<Combination>& combinations,
+                 ChangeColumns& columns) const;
 
     std::uint32_t kept_layers_ = 0; // layers 1 .. kept_layers_ keep their g and g' between the passes
     std::vector<float> kept_;       // g and g' of each, n values each
@@ -68,7 +77,6 @@ private:
     std::vector<float> backward_;
     std::vector<float> fresh_;
     std::vector<Layer> layers_;
-    double output_ = 0; // f
 };
 
 } // namespace etastar::engine

@@ -2,44 +2,31 @@
 
 #include "etastar/io/descriptor.hpp"
 #include "etastar/io/lease.hpp"
-#include "etastar/sweep/spec.hpp"
-#include "etastar/sweep/trial.hpp"
+#include "etastar/io/provenance.hpp"
+#include "etastar/plan/plan.hpp"
+#include "etastar/trial/kind.hpp"
+#include "etastar/trial/record.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 namespace etastar::io {
 
-// Where and with what a sweep was run; group /provenance.
-struct Provenance {
-    std::string version;
-    std::string git_revision;
-    std::string host;
-    std::uint32_t ranks = 1;
-    std::string mpi;
-    std::string blas;
-    std::string blas_core; // results are reproducible to the bit for equal ones
-    std::string blas_core_chosen_by;
-    std::string shard;       // "3/16"; empty for a whole sweep
-    std::string shard_of;    // spec of the whole sweep, JSON
-    std::string merged_from; // files that were merged into this one, comma-separated; empty for a sweep
-};
-
-std::string hdf5_version();
-
 // Bytes of a sweep's file but for a few kilobytes of structure.
-std::uint64_t file_bytes(const sweep::Spec& spec);
+std::uint64_t file_bytes(const sweep::Spec& spec, const trial::Kind& kind);
 
-// What a sweep's file keeps of a finished network.
+// A network and its record (trial/record.hpp).
 struct FinishedNetwork {
     std::uint64_t network = 0;
-    std::span<const sweep::TrialRow> rows; // one for each rate
-    std::span<const double> response;      // G_l for l = 1..depth; empty if the file has no profile
+    trial::ConstBytes record;
 };
+
+struct DataMap; // where rows and tables stand in the file
 
 // The output file of a sweep, docs/format.md, and the right to write it.
 //
@@ -52,35 +39,40 @@ struct FinishedNetwork {
 // All members throw FileError naming the file and the cause.
 class SweepFile {
 public:
+    using Kinds = std::span<const trial::Kind* const>;
+
     // Refuses an existing file unless `overwrite`, always what is not a regular file, and a file that another sweep
     // is writing.
-    static SweepFile create(const std::filesystem::path& path, const sweep::Spec& spec,
-                            const Provenance& provenance, bool overwrite);
+    static SweepFile create(const std::filesystem::path& path, const plan::Plan& plan,
+                            const Provenance& provenance, bool overwrite, Kinds kinds = trial::kinds());
 
     // An existing file, to be continued. Refuses the file of another spec, naming what differs, and one that
     // another sweep is writing.
-    static SweepFile open(const std::filesystem::path& path, const sweep::Spec& spec);
+    static SweepFile open(const std::filesystem::path& path, const sweep::Spec& spec,
+                          Kinds kinds = trial::kinds());
 
     // One or the other, whichever it takes once nobody else writes.
-    static SweepFile open_or_create(const std::filesystem::path& path, const sweep::Spec& spec,
-                                    const Provenance& provenance);
+    static SweepFile open_or_create(const std::filesystem::path& path, const plan::Plan& plan,
+                                    const Provenance& provenance, Kinds kinds = trial::kinds());
+
+    SweepFile(SweepFile&&) noexcept;
+    SweepFile& operator=(SweepFile&&) noexcept;
+    ~SweepFile();
 
     bool is_new() const { return is_new_; }
+
+    // The file's own: its rates are what counts where another version of theory would set others.
+    const plan::Plan& plan() const { return *plan_; }
+    const trial::RecordLayout& layout() const { return *layout_; }
 
     // Networks that are not finished: pending, failed, torn or damaged rows. Ascending.
     const std::vector<std::uint64_t>& networks_left() const { return networks_left_; }
 
-    // Rows, of /trials or the profile, that open() found torn or damaged.
-    std::uint64_t damaged() const { return damaged_; }
+    // Rows, of /trials or of tables, that open() found torn or damaged.
+    std::uint64_t damaged_rows() const { return damaged_rows_; }
 
-    // Rows of /trials from first_row on. They reach the kernel before this returns.
-    void write_rows(std::uint64_t first_row, std::span<const sweep::TrialRow> rows);
-
-    // Row `network` of /profile/response, G_l for l = 1..depth, and its checksum.
-    void write_profile(std::uint64_t network, std::span<const double> response);
-
-    // In ascending order; the rows of neighbours in one go. A network whose rows say that it is done is whole,
-    // whenever the process dies.
+    // In ascending order; the rows of neighbours in one go. They reach the kernel before this returns. A network whose
+    // rows say that it is done is whole, whenever the process dies.
     void write_networks(std::span<const FinishedNetwork> networks);
 
     // That this process is still the file's writer and the file still where it was. To be called every second.
@@ -93,26 +85,28 @@ public:
     void mark_complete();
 
 private:
-    SweepFile(std::filesystem::path path, Lease lease) : path_(std::move(path)), lease_(std::move(lease)) {}
+    SweepFile(std::filesystem::path path, Lease lease);
     static SweepFile leased(const std::filesystem::path& name);
-    void lay_out(const sweep::Spec& spec, const Provenance& provenance);
-    void read(const sweep::Spec& spec);
+    void lay_out(const plan::Plan& plan, const Provenance& provenance, Kinds kinds);
+    void write_pending_rows();
+    void read(const sweep::Spec& spec, Kinds kinds);
+    void write_table(std::size_t table, const FinishedNetwork& network);
+    void write_rows(std::uint64_t first_network, trial::ConstBytes rows);
     void set_complete(bool complete, double finished);
-    void seal(const sweep::Spec& spec);
+    void seal();
 
     std::filesystem::path path_;
     Lease lease_;
+    std::optional<plan::Plan> plan_;
+    std::optional<trial::RecordLayout> layout_;
     Descriptor descriptor_;
-    std::uint64_t trials_offset_ = 0;
-    std::uint64_t profile_offset_ = 0; // 0: no profile
-    std::uint64_t profile_columns_ = 0;
-    std::uint64_t checks_offset_ = 0;
+    std::unique_ptr<DataMap> map_;
     std::uint64_t structure_bytes_ = 0; // of HDF5's part
     std::uint64_t complete_offset_ = 0;
     std::uint64_t finished_offset_ = 0;
     bool is_new_ = false;
     std::vector<std::uint64_t> networks_left_;
-    std::uint64_t damaged_ = 0;
+    std::uint64_t damaged_rows_ = 0;
 };
 
 } // namespace etastar::io

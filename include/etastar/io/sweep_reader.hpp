@@ -1,8 +1,9 @@
 #pragma once
 
-#include "etastar/analysis/table.hpp"
-#include "etastar/sweep/spec.hpp"
-#include "etastar/sweep/trial.hpp"
+#include "etastar/plan/plan.hpp"
+#include "etastar/trial/kind.hpp"
+#include "etastar/trial/record.hpp"
+#include "etastar/trial/results.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -13,56 +14,59 @@
 
 namespace etastar::io {
 
-// Of /trials, wherever all are read or written.
-inline constexpr std::size_t rows_at_once = 1 << 15;
+struct DataMap;
 
 // What of a sweep has been done.
 struct Tally {
     std::uint64_t finished = 0; // networks
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
-    std::uint64_t damaged = 0; // rows of /trials, and profiles for which alone a network is pending
+    std::uint64_t damaged = 0; // rows of /trials, and of tables for which alone a network is pending
 
-    // Networks that a resumed sweep runs, ascending: those not finished, and those whose rates differ in the last
-    // digits because another version's theory set the unit of eta.
-    std::vector<std::uint64_t> left;
+    std::vector<std::uint64_t> left; // networks that a resumed sweep runs: those not finished, ascending
 };
 
-// Reads the file of a sweep, docs/format.md, in parts of any size. Nothing is believed unchecked: the structure has
-// a checksum (src/io/seal.hpp), every row has one, and a row must be the one that the spec has in its place.
+// Reads the file of a sweep, docs/format.md, in parts of any size, also while it is written. Nothing is believed
+// unchecked: the structure has a checksum (src/io/seal.hpp), every row has one, and a row must be the one that the plan
+// has in its place.
 //
 // All members throw FileError naming the file and the damage.
 class SweepReader {
 public:
-    // Refuses other file types, newer major versions and tables that are not their spec's.
-    explicit SweepReader(const std::filesystem::path& path);
+    // Refuses other file types, other major versions, kinds of trial that are not among `kinds`, and tables that are not
+    // their spec's.
+    explicit SweepReader(const std::filesystem::path& path,
+                         std::span<const trial::Kind* const> kinds = trial::kinds());
     ~SweepReader();
     SweepReader(SweepReader&&) noexcept;
     SweepReader& operator=(SweepReader&&) noexcept;
 
-    const sweep::Spec& spec() const;
+    const plan::Plan& plan() const;
+    const trial::Kind& kind() const;
+    const trial::RecordLayout& layout() const;
     bool complete() const; // as the file says; rows have the last word
 
-    // Rows of /trials from first_row on; the coordinates are always those of the spec. One whose checksum or
+    // Rows of /trials from first_row on; the coordinates are always those of the plan. One whose checksum or
     // coordinates are wrong becomes pending and is counted as damaged.
-    void read_rows(std::uint64_t first_row, std::span<sweep::TrialRow> rows);
-    std::uint64_t damaged() const;
+    void read_rows(std::uint64_t first_row, trial::Bytes rows);
+    std::uint64_t damaged_rows() const;
 
-    // Row `network` of /profile/response, NaN beyond the network's depth; needs spec().profile. Empty where it does
-    // not match its checksum.
-    std::vector<double> read_profile(std::uint64_t network);
+    // As many networks as are best read in one go.
+    std::uint64_t networks_at_once() const;
+
+    // Records of networks from `first` on, back to back; rows as above. Rows of tables that do not match their checksum
+    // become NaN.
+    void read_records(std::uint64_t first, std::uint64_t count, trial::Bytes records);
 
     // A string attribute of /provenance; empty if there is none.
     std::string provenance(const char* name) const;
 
-    // Reads the whole file. A network is finished if its rows are done or nonfinite and its profile, where there is
-    // one, is that of its rows.
+    // Reads the whole file. A network is finished if its rows are done or nonfinite and its part of each table, where
+    // there are any, is whole and that of its rows.
     Tally tally();
 
-    // Where the rows stand in the file; FileError unless they are contiguous.
-    std::uint64_t trials_offset() const;
-    std::uint64_t profile_offset() const; // 0: no profile
-    std::uint64_t checks_offset() const;  // 0: no profile
+    // Where the data stand in the file; FileError unless they are contiguous.
+    DataMap data_map() const;
 
 private:
     struct Implementation;
@@ -70,6 +74,7 @@ private:
 };
 
 // A whole file.
-analysis::TrialTable read_sweep_file(const std::filesystem::path& path);
+trial::Results read_sweep_file(const std::filesystem::path& path,
+                               std::span<const trial::Kind* const> kinds = trial::kinds());
 
 } // namespace etastar::io

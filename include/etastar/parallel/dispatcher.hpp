@@ -8,7 +8,7 @@
 
 namespace etastar::parallel {
 
-// A network to run, by its index in the spec's canonical order, and the seconds it is expected to take.
+// A network to run, by its index in the plan's canonical order, and the seconds it is expected to take.
 struct Unit {
     std::uint64_t network = 0;
     double seconds = 0;

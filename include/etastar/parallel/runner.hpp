@@ -1,12 +1,11 @@
 #pragma once
 
-#include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
 #include "etastar/parallel/communicator.hpp"
 #include "etastar/parallel/dispatcher.hpp"
 #include "etastar/parallel/result.hpp"
 #include "etastar/parallel/tree.hpp"
-#include "etastar/sweep/spec.hpp"
+#include "etastar/trial/kind.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -18,7 +17,14 @@
 
 namespace etastar::parallel {
 
-using EngineFactory = std::function<std::unique_ptr<engine::Engine>()>;
+// What every rank needs to know of the work; the same on all of them.
+struct Job {
+    std::function<std::unique_ptr<trial::Worker>()> make_worker;
+    std::function<std::vector<std::byte>(std::uint64_t network)> failed_record;
+
+    // That of a plan.
+    static Job of(const trial::Kind& kind, const plan::Plan& plan, std::size_t weight_budget);
+};
 
 // Rank 0's side of a sweep: told of results as they arrive, in no particular order, each network once, and called
 // at least a hundred times a second in between. Both are called on the main thread.
@@ -40,18 +46,18 @@ struct Outcome {
 // Runs the units on all ranks and returns when every result has been collected, or when the sweep has been asked
 // to stop (stop.hpp) or the deadline has come. Collective; `units` and `collector` matter on rank 0 alone,
 // everything else is the same on all ranks. Every rank computes in a second thread while its main thread hands out
-// work and talks; `spec` and `make_engine` are copied there, for a trial that is cut off runs until the process
-// ends (see trial_cut_off).
+// work and talks; the job is copied there, for a trial that is cut off runs until the process ends (see
+// trial_cut_off).
 //
 // No network is started that, going by its expected seconds and by how those of the others turned out, would not
 // end before the deadline.
 //
-// An exception from an engine becomes the failed rows of its network. Any other exception propagates from the
+// An exception from a worker becomes the failed record of its network. Any other exception propagates from the
 // rank it happened on while the others go on waiting: call these within run_guarded.
-Outcome run_networks(Communicator& communicator, const sweep::Spec& spec, std::vector<Unit> units,
-                     const EngineFactory& make_engine, Collector& collector,
-                     std::optional<Clock::time_point> deadline = {}, std::optional<Tree> tree = {});
-void serve_networks(Communicator& communicator, const sweep::Spec& spec, const EngineFactory& make_engine,
+Outcome run_networks(Communicator& communicator, std::vector<Unit> units, const Job& job,
+                     Collector& collector, std::optional<Clock::time_point> deadline = {},
+                     std::optional<Tree> tree = {});
+void serve_networks(Communicator& communicator, const Job& job,
                     std::optional<Clock::time_point> deadline = {}, std::optional<Tree> tree = {});
 
 // True when a trial still runs in its thread although the sweep has ended on this rank: the process must then end
@@ -62,8 +68,5 @@ bool trial_cut_off();
 // standard error, with the rank and its host, and ends every rank at once with exit code 3 (FileError) or 1.
 // In a single process it propagates.
 ExitCode run_guarded(Communicator& communicator, const std::function<ExitCode()>& work);
-
-// Name of this machine.
-std::string host_name();
 
 } // namespace etastar::parallel

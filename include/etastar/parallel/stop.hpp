@@ -23,7 +23,7 @@ Urgency stop_requested();
 // The exit code is ExitCode::stopped until another is decided.
 void exit_within(double seconds);
 
-// All that is left is to leave: a forced end has this code, too.
+// The process has its exit code and only has to end; a forced end has this code, too.
 void decide_exit(ExitCode code);
 
 // On rank 0: an end that is forced before the exit code is decided is told in one line.

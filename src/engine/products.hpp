@@ -1,0 +1,45 @@
+#pragma once
+
+#include "blas_library.hpp"
+
+#include <cstddef>
+
+// The BLAS's products, for either precision.
+namespace etastar::engine {
+
+inline blasint blas_int(std::size_t size) { return static_cast<blasint>(size); }
+
+// y = A x for row-major A of rows x cols.
+inline void gemv(std::size_t rows, std::size_t cols, const float* a, const float* x, float* y) {
+    blas_library().sgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols),
+                         x, 1, 0.0f, y, 1);
+}
+inline void gemv(std::size_t rows, std::size_t cols, const double* a, const double* x, double* y) {
+    blas_library().dgemv(CblasRowMajor, CblasNoTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols),
+                         x, 1, 0.0, y, 1);
+}
+
+// y += A^T x.
+inline void gemv_transposed(std::size_t rows, std::size_t cols, const float* a, const float* x, float* y) {
+    blas_library().sgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols),
+                         x, 1, 1.0f, y, 1);
+}
+inline void gemv_transposed(std::size_t rows, std::size_t cols, const double* a, const double* x, double* y) {
+    blas_library().dgemv(CblasRowMajor, CblasTrans, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x,
+                         1, 1.0, y, 1);
+}
+
+// C = A B for row-major A of rows x inner and B of inner x cols.
+inline void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const float* a, const float* b,
+                 float* c) {
+    blas_library().sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0f, a, blas_int(inner), b, blas_int(cols), 0.0f, c,
+                         blas_int(cols));
+}
+inline void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const double* a, const double* b,
+                 double* c) {
+    blas_library().dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0, a, blas_int(inner), b, blas_int(cols), 0.0, c, blas_int(cols));
+}
+
+} // namespace etastar::engine

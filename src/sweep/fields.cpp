@@ -1,0 +1,136 @@
+#include "etastar/sweep/fields.hpp"
+
+#include "etastar/error.hpp"
+#include "etastar/sweep/list.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <type_traits>
+
+namespace etastar::sweep {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// How a value of each type is read from the command line.
+void parse_value(std::vector<std::uint32_t>& value, std::string_view option, const std::string& text) {
+    value = parse_integer_list(option, text);
+}
+void parse_value(std::vector<double>& value, std::string_view option, const std::string& text) {
+    value = parse_real_list(option, text);
+}
+void parse_value(std::uint32_t& value, std::string_view option, const std::string& text) {
+    value = parse_integer(option, text);
+}
+void parse_value(std::uint64_t& value, std::string_view option, const std::string& text) {
+    value = parse_count(option, text, true);
+}
+void parse_value(std::string& value, std::string_view /*option*/, const std::string& text) { value = text; }
+void parse_value(bool& value, std::string_view /*option*/, const std::string& /*text*/) { value = true; }
+template <class Enum>
+requires std::is_enum_v<Enum>
+void parse_value(Enum& value, std::string_view /*option*/, const std::string& text) {
+    value = parse_name<Enum>(text);
+}
+
+// Where a field lives, of a Spec or of a const Spec.
+template <class Access>
+Field field(std::string_view key, std::string_view standard, std::string help, Access access,
+            bool of_model = false) {
+    using Value = std::remove_cvref_t<decltype(access(std::declval<Spec&>()))>;
+    Field made;
+    made.key = key;
+    made.standard = standard;
+    made.help = std::move(help);
+    made.of_model = of_model;
+    made.parse = [access](Spec& spec, std::string_view option, const std::string& text) {
+        parse_value(access(spec), option, text);
+    };
+    if constexpr (std::is_enum_v<Value>) {
+        made.read = [access](Spec& spec, const Json& json) {
+            access(spec) = parse_name<Value>(json.get<std::string>());
+        };
+        made.write = [access](const Spec& spec) { return Json(name_of(access(spec))); };
+    } else {
+        made.read = [access](Spec& spec, const Json& json) { json.get_to(access(spec)); };
+        made.write = [access](const Spec& spec) { return Json(access(spec)); };
+    }
+    return made;
+}
+
+template <class Enum>
+std::string choices() {
+    std::string text;
+    for (const auto& [name, entry] : Names<Enum>::table)
+        text += fmt::format("{}{}", text.empty() ? "" : ", ", name);
+    return text;
+}
+
+// A count that may not be 0.
+Field seeds_field() {
+    auto made = field(
+        "seeds", "2000", "networks per (width, depth)", [](auto& s) -> auto& { return s.seeds; });
+    made.parse = [](Spec& spec, std::string_view option, const std::string& text) {
+        spec.seeds = parse_count(option, text);
+    };
+    return made;
+}
+
+std::vector<Field> make_fields() {
+    return {
+        field(
+            "trial", "first-step", "kind of trial: first-step", [](auto& s) -> auto& { return s.trial; }),
+        field(
+            "width", "1024:16384:x4", "LIST of widths n", [](auto& s) -> auto& { return s.width; }),
+        field(
+            "depth", "4:64:x2", "LIST of depths L, the number of hidden layers, at most 16777216",
+            [](auto& s) -> auto& { return s.depth; }),
+        field(
+            "eta", "0.05:8:log16", "LIST of base learning rates", [](auto& s) -> auto& { return s.eta; }),
+        field(
+            "eta_unit", "linear",
+            "absolute, or linear: multiples of eta*_lin(n, L), exact where theory is, else at infinite width",
+            [](auto& s) -> auto& { return s.eta_unit; }),
+        seeds_field(),
+        field(
+            "first_seed", "0", "seed of the first", [](auto& s) -> auto& { return s.first_seed; }),
+        field(
+            "engine", "implicit",
+            "implicit: the same law without matrices, any width; dense: explicit weight matrices",
+            [](auto& s) -> auto& { return s.engine; }),
+        field(
+            "precision", "single", "single or double", [](auto& s) -> auto& { return s.precision; }),
+        field(
+            "input_dim", "64", "input dimension n0", [](auto& s) -> auto& { return s.model.input_dim; },
+            true),
+        field(
+            "activation", "relu", "activation: " + choices<model::Activation>(),
+            [](auto& s) -> auto& { return s.model.activation; }, true),
+        field(
+            "train", "all", "layers that take the step: all, first, hidden or last",
+            [](auto& s) -> auto& { return s.model.train; }, true),
+        field(
+            "rates", "mup", "mup: layer-wise rates; global: one rate for every layer",
+            [](auto& s) -> auto& { return s.model.parametrization; }, true),
+        field(
+            "profile", "", "also keep every layer's response",
+            [](auto& s) -> auto& { return s.response_profile; }),
+    };
+}
+
+} // namespace
+
+std::string Field::option() const {
+    std::string name(key);
+    std::replace(name.begin(), name.end(), '_', '-');
+    return name;
+}
+
+std::span<const Field> fields() {
+    static const auto list = make_fields();
+    return list;
+}
+
+} // namespace etastar::sweep

@@ -1,0 +1,158 @@
+// An activation is one struct: the one here is known to nobody else, and the dense engine runs it.
+#include "catch.hpp"
+#include "engine/dense_engine.hpp"
+#include "reference.hpp"
+#include "support.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+using namespace etastar;
+using test::Vector;
+
+namespace {
+
+// phi(z) = tanh(z + 1): smooth, in no unit but its own, and not 0 at 0.
+struct Toy {
+    static constexpr std::string_view name = "toy";
+    static constexpr double weight_variance = 2;
+    static constexpr bool homogeneous = false;
+    static constexpr bool fair_mask = false;
+
+    template <class T>
+    static T value(T z) {
+        return std::tanh(z + 1);
+    }
+    template <class T>
+    static T pull_back(T z, T u) {
+        const T phi = value(z);
+        return (1 - phi) * (1 + phi) * u;
+    }
+    // tanh a - tanh b = tanh(a - b) (1 - tanh a tanh b)
+    template <class T>
+    static T change(T z, T d, T kink) {
+        const T step = d / kink;
+        return kink * std::tanh(step) * (1 - value(z) * value(z + step));
+    }
+};
+
+// The same for the reference, from textbook formulas.
+struct PlainToy {
+    static Vector value(Vector z) {
+        for (double& each : z) each = 2 / (1 + std::exp(-2 * (each + 1))) - 1;
+        return z;
+    }
+    static Vector pull_back(const Vector& z, Vector u) {
+        for (std::size_t i = 0; i < u.size(); ++i) u[i] /= std::pow(std::cosh(z[i] + 1), 2);
+        return u;
+    }
+};
+
+using Reference = test::ExplicitNetwork<PlainToy>;
+template <class T>
+using ToyEngine = engine::DenseEngine<T, Toy>;
+
+const model::NetworkId shapes[] = {{1, 3, 4}, {3, 5, 2}, {8, 1, 3}, {33, 3, 5}, {65, 6, 6}};
+
+} // namespace
+
+TEST_CASE("toy activation: change is the difference, without cancellation") {
+    for (const double z : {-3.0, -1.0, -0.2, 0.0, 1e-20, 2.0})
+        for (const double d : {-2.0, -0.3, 1e-3, 4.0}) {
+            for (const double s : {0.1, 1.0, 10.0})
+                CHECK(Toy::change(z, d, 1 / s)
+                      == Catch::Approx((Toy::value(z + s * d) - Toy::value(z)) / s).epsilon(1e-9));
+            for (const double kink : {1e12, 1e38})
+                CHECK(Toy::change(z, d, kink) == Catch::Approx(Toy::pull_back(z, d)).epsilon(1e-10));
+        }
+}
+
+TEST_CASE("toy activation: forward and backward pass agree with explicit matrices") {
+    for (const auto& id : shapes) {
+        INFO("n = " << id.width << ", L = " << id.depth);
+        ToyEngine<double> engine(test::settings());
+        const auto outcome = engine.run(id, std::vector<double>{0.1});
+        const Reference reference(model::RandomNetwork(id, test::settings().model));
+        CHECK(outcome.output == Catch::Approx(reference.output()).epsilon(1e-11).margin(1e-14));
+        const auto z = reference.preactivations();
+        const auto delta = reference.gradients();
+        for (std::size_t l = 0; l < id.depth; ++l)
+            for (std::size_t i = 0; i < id.width; ++i) {
+                CHECK(engine.preactivation(l + 1, i) == Catch::Approx(z[l][i]).epsilon(1e-11).margin(1e-13));
+                CHECK(engine.gradient(l + 1, i) == Catch::Approx(delta[l][i]).epsilon(1e-11).margin(1e-15));
+            }
+    }
+}
+
+TEST_CASE("toy activation: steps, responses and the tangent kernel agree with explicitly updated weights") {
+    const std::vector<double> rates{0.01, 0.1, 1.0, 3.0};
+    for (const auto train : test::trains)
+        for (const auto how : test::parametrizations)
+            for (const auto& id : shapes) {
+                INFO("n = " << id.width << ", L = " << id.depth << ", train " << name_of(train) << ", rates "
+                            << name_of(how));
+                const auto settings = test::settings(train, how);
+                ToyEngine<double> engine(settings);
+                const auto outcome = engine.run(id, rates);
+                const Reference before(model::RandomNetwork(id, settings.model));
+                const auto g = before.responses();
+                REQUIRE(outcome.response.size() == g.size());
+                for (std::size_t l = 0; l < g.size(); ++l)
+                    CHECK(outcome.response[l] == Catch::Approx(g[l]).epsilon(1e-9).margin(1e-26));
+                CHECK(outcome.response_output
+                      == Catch::Approx(std::pow(before.tangent_kernel(), 2)).epsilon(1e-9).margin(1e-26));
+                for (std::size_t k = 0; k < rates.size(); ++k) {
+                    INFO("eta = " << rates[k]);
+                    const auto after = before.stepped(rates[k]);
+                    const auto changes = test::squared_changes(before, after);
+                    const auto& step = outcome.steps[k];
+                    const double size = 1 + std::abs(after.output());
+                    CHECK(step.output_after
+                          == Catch::Approx(after.output()).epsilon(1e-9).margin(1e-11 * size));
+                    // The reference subtracts: its dz is wrong by some 1e-15.
+                    const auto about = [](double dz2) {
+                        return Catch::Approx(dz2).epsilon(1e-8).margin(4e-15 * std::sqrt(dz2) + 1e-24);
+                    };
+                    CHECK(step.dz2_last == about(changes.back()));
+                    CHECK(step.dz2_max == about(*std::max_element(changes.begin(), changes.end())));
+                    double mean = 0;
+                    for (const double change : changes) mean += change / static_cast<double>(changes.size());
+                    CHECK(step.dz2_mean == about(mean));
+                }
+            }
+}
+
+TEST_CASE("toy activation: a tiny step is the linear response, in either precision") {
+    const auto check = [](auto engine, double relative) {
+        for (const model::NetworkId id : {model::NetworkId{64, 4, 1}, {33, 3, 5}}) {
+            const std::vector<double> rates{1e-9, 1e-30, 1e-120};
+            const auto outcome = engine.run(id, rates);
+            for (std::size_t k = 0; k < rates.size(); ++k) {
+                INFO("n = " << id.width << ", eta = " << rates[k]);
+                const double unit = std::pow(rates[k] * (outcome.output - outcome.target), 2);
+                CHECK(outcome.steps[k].dz2_last / unit
+                      == Catch::Approx(outcome.response.back()).epsilon(relative));
+            }
+            const std::vector<double> small{1e-6};
+            const auto moved = engine.run(id, small);
+            const double expected =
+                -small[0] * (moved.output - moved.target) * std::sqrt(moved.response_output);
+            CHECK(moved.steps[0].output_after - moved.output
+                  == Catch::Approx(expected).epsilon(1e-3).margin(1e-15));
+        }
+    };
+    check(ToyEngine<float>(test::settings()), 1e-4);
+    check(ToyEngine<double>(test::settings()), 1e-6);
+}
+
+TEST_CASE("toy activation: single and double precision compute the same network") {
+    const std::vector<double> rates{1e-6, 0.01, 0.1, 1.0};
+    const model::NetworkId id{64, 4, 1};
+    const auto a = ToyEngine<float>(test::settings()).run(id, rates);
+    const auto b = ToyEngine<double>(test::settings()).run(id, rates);
+    CHECK(a.output == Catch::Approx(b.output).epsilon(1e-3).margin(1e-6));
+    CHECK(a.response.back() == Catch::Approx(b.response.back()).epsilon(1e-3));
+    for (std::size_t k = 0; k < rates.size(); ++k)
+        CHECK(a.steps[k].dz2_last == Catch::Approx(b.steps[k].dz2_last).epsilon(1e-3));
+}

@@ -1,0 +1,199 @@
+#include "etastar/parallel/runner.hpp"
+
+#include "catch.hpp"
+#include "support.hpp"
+#include "world.hpp"
+
+#include <chrono>
+#include <map>
+#include <new>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+
+using namespace etastar;
+using parallel::NetworkResult;
+
+namespace {
+
+struct Collected final : parallel::Collector {
+    std::map<std::uint64_t, NetworkResult> results;
+    std::size_t duplicates = 0;
+    std::size_t ticks = 0;
+    parallel::Outcome outcome;
+
+    void collect(std::vector<NetworkResult>&& batch) override {
+        for (auto& result : batch) {
+            const auto network = result.network;
+            if (!results.emplace(network, std::move(result)).second) ++duplicates;
+        }
+    }
+    void tick() override { ++ticks; }
+};
+
+std::vector<parallel::Unit> units_of(const plan::Plan& plan, double seconds) {
+    std::vector<parallel::Unit> units;
+    for (std::uint64_t i = 0; i < plan.networks(); ++i) units.push_back({i, seconds});
+    return units;
+}
+
+// Runs a sweep on all ranks; the result is rank 0's, empty elsewhere.
+Collected run(const plan::Plan& plan, const parallel::Job& job, std::optional<parallel::Tree> tree = {},
+              std::optional<parallel::Clock::time_point> deadline = {}, double seconds = 1e-3) {
+    Collected collected;
+    auto& world = test::world();
+    if (world.rank() == 0)
+        collected.outcome =
+            parallel::run_networks(world, units_of(plan, seconds), job, collected, deadline, tree);
+    else
+        parallel::serve_networks(world, job, deadline, tree);
+    return collected;
+}
+
+const trial::Kind& first_step() { return trial::find_kind("first-step"); }
+
+// Records that name their network; fails or dawdles where told.
+class FakeWorker final : public trial::Worker {
+public:
+    explicit FakeWorker(plan::Plan plan) : plan_(std::move(plan)) {}
+
+    std::vector<std::byte> run(std::uint64_t network) override {
+        const auto id = plan_.id(network);
+        if (id.seed % 7 == 3) throw std::runtime_error("planted failure");
+        if (id.seed % 7 == 4) throw std::bad_alloc();
+        if (id.seed % 5 == 2) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+        return test::made_up_record(plan_, first_step().layout(plan_.spec()), network,
+                                    static_cast<double>(id.seed));
+    }
+
+private:
+    plan::Plan plan_;
+};
+
+parallel::Job fake_job(const plan::Plan& plan) {
+    auto job = parallel::Job::of(first_step(), plan, engine::default_weight_budget);
+    job.make_worker = [plan] { return std::make_unique<FakeWorker>(plan); };
+    return job;
+}
+Collected run_fake(const plan::Plan& plan) { return run(plan, fake_job(plan)); }
+
+} // namespace
+
+TEST_CASE("every network is run once and comes back whole") {
+    auto spec = test::small_spec();
+    spec.seeds = 50;
+    spec.response_profile = true;
+    const plan::Plan plan(spec);
+    const auto layout = first_step().layout(spec);
+    const auto collected = run_fake(plan);
+    if (test::world().rank() != 0) return;
+    CHECK(collected.results.size() == spec.networks());
+    CHECK(collected.duplicates == 0);
+    CHECK(collected.ticks > 0);
+    for (const auto& [index, result] : collected.results) {
+        const auto id = plan.id(index);
+        REQUIRE(result.record.size() == layout.bytes());
+        const bool fails = id.seed % 7 == 3 || id.seed % 7 == 4;
+        CHECK(result.error
+              == (id.seed % 7 == 3   ? "planted failure"
+                  : id.seed % 7 == 4 ? "out of memory"
+                                     : ""));
+        for (const double response : test::rows_of<double>(layout.table(result.record, 0)))
+            CHECK((fails ? std::isnan(response) : response == static_cast<double>(id.seed)));
+        const auto rows = test::rows_of<>(layout.rows(result.record));
+        for (std::size_t k = 0; k < spec.eta.size(); ++k) {
+            const auto& row = rows[k];
+            CHECK(test::intact(row));
+            CHECK(row.end.status == (fails ? trial::Status::failed : trial::Status::done));
+            CHECK(row.width == id.width);
+            CHECK(row.depth == id.depth);
+            CHECK(row.seed == id.seed);
+            CHECK(row.eta == spec.eta[k]);
+            if (!fails) CHECK(row.dz2_last == static_cast<double>(id.seed));
+        }
+    }
+}
+
+TEST_CASE("results do not depend on the number of ranks") {
+    auto spec = test::small_spec();
+    spec.seeds = 20;
+    const plan::Plan plan(spec);
+    const auto collected = run(plan, parallel::Job::of(first_step(), plan, engine::default_weight_budget));
+    if (test::world().rank() != 0) return;
+    CHECK(collected.results.size() == spec.networks());
+    const auto engine =
+        engine::make_engine({.model = spec.model, .kind = spec.engine, .precision = spec.precision});
+    for (const auto& [index, result] : collected.results) {
+        const auto id = plan.id(index);
+        const auto expected = trial::first_step_rows(id, spec.eta, engine->run(id, spec.eta));
+        CHECK(test::same_bytes(test::rows_of<>(result.record), expected));
+    }
+}
+
+TEST_CASE("groups of ranks with leaders change nothing") {
+    auto spec = test::small_spec();
+    spec.seeds = 50;
+    spec.response_profile = true;
+    const plan::Plan plan(spec);
+    const auto flat = run_fake(plan);
+    for (const int group : {1, 2, 3}) {
+        const auto grouped = run(plan, fake_job(plan), parallel::Tree(test::world().size(), group));
+        if (test::world().rank() != 0) continue;
+        CHECK(grouped.results.size() == spec.networks());
+        CHECK(grouped.duplicates == 0);
+        for (const auto& [index, result] : grouped.results) {
+            const auto& other = flat.results.at(index);
+            CHECK(result.error == other.error);
+            CHECK(result.record == other.record);
+        }
+    }
+}
+
+TEST_CASE("no network is started that would not end before the deadline") {
+    auto spec = test::small_spec();
+    spec.seeds = 50;
+    const plan::Plan plan(spec);
+    const auto soon = parallel::Clock::now() + std::chrono::seconds(2);
+    // Believed to take hours.
+    const auto none = run(plan, fake_job(plan), {}, soon, 1e4);
+    // Believed to take no time.
+    const auto all = run(plan, fake_job(plan), {}, soon + std::chrono::seconds(60), 1e-4);
+    if (test::world().rank() != 0) return;
+    CHECK(none.results.empty());
+    CHECK(none.outcome.stopped);
+    CHECK(none.outcome.not_run == spec.networks());
+    CHECK(all.results.size() == spec.networks());
+    CHECK_FALSE(all.outcome.stopped);
+}
+
+TEST_CASE("fewer networks than ranks, and none") {
+    auto spec = test::small_spec();
+    spec.width = {4};
+    spec.depth = {2};
+    spec.seeds = 1;
+    const plan::Plan plan(spec);
+    const auto one = run_fake(plan);
+    if (test::world().rank() == 0) CHECK(one.results.size() == 1);
+
+    Collected none;
+    if (test::world().rank() == 0)
+        parallel::run_networks(test::world(), {}, fake_job(plan), none);
+    else
+        parallel::serve_networks(test::world(), fake_job(plan));
+    CHECK(none.results.empty());
+}
+
+TEST_CASE("large messages in both directions do not lock up") {
+    auto spec = test::small_spec();
+    spec.depth = {2000};
+    spec.seeds = 300;
+    spec.response_profile = true; // 16 kB a network, far beyond any eager limit
+    const auto collected = run_fake(plan::Plan(spec));
+    if (test::world().rank() == 0) CHECK(collected.results.size() == spec.networks());
+}
+
+TEST_CASE("text is broadcast from rank 0") {
+    const std::string text = test::world().rank() == 0 ? std::string(100000, 'x') : "mine";
+    CHECK(test::world().broadcast(text) == std::string(100000, 'x'));
+    CHECK(test::world().broadcast("") == "");
+}

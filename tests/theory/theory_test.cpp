@@ -1,0 +1,78 @@
+#include "etastar/theory/moments.hpp"
+#include "etastar/theory/theory.hpp"
+
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <cmath>
+#include <set>
+
+using namespace etastar;
+using theory::Layer;
+using theory::Regime;
+
+TEST_CASE("theories are found by regime, the first that covers the model") {
+    const auto list = theory::theories();
+    REQUIRE(list.size() == 2);
+    std::set<std::string_view> names;
+    for (const auto* each : list) names.insert(each->name());
+    CHECK(names.size() == list.size());
+    for (const auto train : test::trains)
+        for (const auto how : test::parametrizations) {
+            const auto model = test::model_of(train, how, 10);
+            for (const auto* each : list) CHECK(each->covers(model));
+            const auto* finite = theory::find(model, Regime::finite_width);
+            const auto* infinite = theory::find(model, Regime::infinite_width);
+            REQUIRE(finite != nullptr);
+            REQUIRE(infinite != nullptr);
+            CHECK(finite->name() == "exact moments");
+            CHECK(finite->regime() == Regime::finite_width);
+            CHECK(infinite->name() == "infinite width");
+            CHECK(infinite->regime() == Regime::infinite_width);
+        }
+}
+
+TEST_CASE("theories answer what their functions calculate, and nothing where it does not close") {
+    const model::Model model{.input_dim = 10};
+    const auto* finite = theory::find(model, Regime::finite_width);
+    const auto* infinite = theory::find(model, Regime::infinite_width);
+    for (const auto layer : {Layer::last, Layer::mean, Layer::output, Layer::max}) {
+        const auto exact = finite->response(model, 64, 4, layer);
+        const auto limit = infinite->response(model, 64, 4, layer);
+        CHECK(exact == theory::exact_responses(model, 64, 4).of(layer));
+        CHECK(limit == theory::infinite_width_responses(model, 64, 4).of(layer));
+        CHECK(exact.has_value() == (layer != Layer::max));
+        CHECK(exact.has_value() == limit.has_value());
+        if (exact) CHECK(*exact > *limit);
+        CHECK_FALSE(finite->change2(model, 64, 4, layer, 0.1));
+        CHECK_FALSE(infinite->change2(model, 64, 4, layer, 0.1));
+    }
+}
+
+namespace {
+
+// Covers every model and knows one number.
+struct Toy final : theory::Theory {
+    std::string_view name() const override { return "toy"; }
+    Regime regime() const override { return Regime::infinite_width; }
+    bool covers(const model::Model&) const override { return true; }
+    std::optional<double> response(const model::Model&, std::uint32_t, std::uint32_t, Layer) const override {
+        return 4;
+    }
+};
+
+} // namespace
+
+TEST_CASE("a theory of the linear order alone has no finite steps") {
+    const Toy toy;
+    CHECK(theory::critical_rate(*toy.response({}, 1, 1, Layer::last)) == 0.5);
+    CHECK_FALSE(toy.change2({}, 1, 1, Layer::last, 0.1));
+}
+
+TEST_CASE("critical rates") {
+    CHECK(theory::critical_rate(4) == 0.5);
+    CHECK(theory::critical_rate(4, 0.01) == Catch::Approx(0.05));
+    CHECK(theory::critical_rate(0) == HUGE_VAL);
+    CHECK(theory::critical_rate(HUGE_VAL) == 0);
+    CHECK(std::isnan(theory::critical_rate(std::nan(""))));
+}
