@@ -32,6 +32,15 @@ double parse_threshold(const std::string& value) {
     return list.front();
 }
 
+// --threshold, once or more often, into a list in the order given.
+void add_thresholds(Parser& parser, std::vector<double>& thresholds) {
+    parser.repeated("threshold", "bound c on E dz^2; repeatable; default 1", [&](const std::string& text) {
+        const double value = parse_threshold(text);
+        if (std::find(thresholds.begin(), thresholds.end(), value) == thresholds.end())
+            thresholds.push_back(value);
+    });
+}
+
 // 90s, 45m, 3h50m, 2d: in seconds.
 double parse_duration(const std::string& value) {
     static const std::regex pattern("(?:(\\d{1,9})d)?(?:(\\d{1,9})h)?(?:(\\d{1,9})m)?(?:(\\d{1,9})s)?");
@@ -177,11 +186,7 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     std::vector<double> thresholds;
     parser.option("criterion", criteria_help(),
                   [&](const std::string& text) { fit.criteria = {&analysis::estimator(text)}; });
-    parser.repeated("threshold", "bound c on E dz^2; repeatable; default 1", [&](const std::string& text) {
-        const double value = parse_threshold(text);
-        if (std::find(thresholds.begin(), thresholds.end(), value) == thresholds.end())
-            thresholds.push_back(value);
-    });
+    add_thresholds(parser, thresholds);
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
     parser.option(
@@ -203,28 +208,48 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
 }
 
 std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
-    Parser parser(fmt::format(
-        "usage: etastar theory [options]\n\nThe exact eta*_lin at finite width and its infinite-width "
-        "limit.\n{}",
-        list_help));
+    using theory::Criterion;
+    Parser parser(fmt::format("usage: etastar theory [options]\n\nThe largest rate by theory: to linear "
+                              "order exact at finite width, "
+                              "beside its infinite-width limit; of\na whole step at infinite width.\n{}",
+                              list_help));
     TheoryOptions options;
+    auto& grid = options.grid;
+    std::vector<double> thresholds;
+    constexpr const char* widths = "128:4096:x2";
+    const sweep::Field* width = nullptr;
     for (const auto& field : sweep::fields()) {
-        if (field.key == "width") parser.field(field, options.grid, "128:4096:x2");
-        if (field.key == "depth") parser.field(field, options.grid, "2:128:x2");
-        if (field.of_model) parser.field(field, options.grid);
+        if (field.key == "width") {
+            width = &field;
+            parser.option(
+                field.option(),
+                fmt::format("{}; default {}, for --criterion finite none: the limit", field.help, widths),
+                [&](const std::string& text) { field.parse(grid, field.option(), text); });
+        }
+        if (field.key == "depth") parser.field(field, grid, "2:128:x2");
+        if (field.of_model) parser.field(field, grid);
     }
-    parser.option("threshold", "1", "bound c on E dz^2",
-                  [&](const std::string& text) { options.threshold = parse_threshold(text); });
-    parser.option("layer", "last", "last, mean over hidden layers, or output", [&](const std::string& text) {
-        options.layer = parse_name<theory::Layer>(text);
+    parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
+                  [&](const std::string& text) { options.criterion = parse_name<Criterion>(text); });
+    add_thresholds(parser, thresholds);
+    parser.option("layer", "last", "last, mean or (finite alone) max over hidden layers, or output",
+                  [&](const std::string& text) { options.layer = parse_name<theory::Layer>(text); });
+    parser.option("eta", "LIST of absolute rates: the step's changes at infinite width, too",
+                  [&](const std::string& text) { options.etas = sweep::parse_real_list("eta", text); });
+    parser.file("json", json_help, options.json);
+    if (!parser.parse(arguments)) return std::nullopt;
+    if (!thresholds.empty()) options.thresholds = thresholds;
+    if (options.criterion == Criterion::linear) {
         if (options.layer == theory::Layer::max)
             throw UsageError(
                 "layer: 'max' has no exact theory: the mean of a maximum does not close; use last, "
-                "mean or output");
-    });
-    parser.file("json", json_help, options.json);
-    if (!parser.parse(arguments)) return std::nullopt;
-    sweep::validate_grid(options.grid.width, options.grid.depth);
+                "mean or output, or --criterion finite");
+        if (grid.width.empty()) width->parse(grid, width->option(), widths);
+    } else if (grid.width.empty() && grid.model.parametrization == model::Parametrization::global) {
+        throw UsageError(
+            "width: under --rates global the limit depends on input-dim / width; give the widths");
+    }
+    sweep::validate_grid(grid.width.empty() ? std::vector<std::uint32_t>{1} : grid.width, grid.depth);
     return options;
 }
 

@@ -8,65 +8,199 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <set>
+#include <string>
 
 namespace etastar::app {
 namespace {
 
-// NaN where there is no theory or it does not close.
-double response_of(const theory::Theory* theory, const model::Model& model, std::uint32_t width,
-                   std::uint32_t depth, theory::Layer layer) {
-    const auto response = theory == nullptr ? std::nullopt : theory->response(model, width, depth, layer);
-    return response.value_or(std::numeric_limits<double>::quiet_NaN());
-}
+using theory::Criterion;
+using theory::Layer;
+
+constexpr const char* not_covered = "no theory at infinite width covers this model";
+constexpr const char* not_reached = "no rate reaches the threshold";
+
+struct Cell {
+    std::optional<std::uint32_t> width; // none where only the limit is asked for
+    std::uint32_t depth;
+};
+
+// What the theories say of every width, depth and threshold, as JSON and as text.
+class Report {
+public:
+    explicit Report(const TheoryOptions& options)
+        : options_(options),
+          exact_(theory::find(model(), theory::Regime::finite_width)),
+          infinite_(theory::find(model(), theory::Regime::infinite_width)) {
+        for (const auto& field : sweep::fields())
+            if (field.of_model) tree_[std::string(field.key)] = field.write(options.grid);
+        tree_["criterion"] = name_of(options.criterion);
+        tree_["thresholds"] = options.thresholds;
+        tree_["layer"] = name_of(options.layer);
+        tree_["cells"] = Json::array();
+        text_ = heading();
+        for (const auto& cell : cells()) {
+            const auto curve = curve_of(cell);
+            for (const double threshold : options.thresholds) {
+                auto entry = options.criterion == Criterion::linear ? linear(cell, threshold)
+                                                                    : finite(cell, threshold);
+                if (!options.etas.empty()) entry["curve"] = curve;
+                tree_["cells"].push_back(std::move(entry));
+            }
+        }
+        for (const auto& note : notes_) text_ += fmt::format("none: {}\n", note);
+        text_ += curves_;
+    }
+
+    const Json& tree() const { return tree_; }
+    const std::string& text() const { return text_; }
+
+private:
+    const model::Model& model() const { return options_.grid.model; }
+
+    std::vector<Cell> cells() const {
+        std::vector<std::optional<std::uint32_t>> widths(options_.grid.width.begin(),
+                                                         options_.grid.width.end());
+        if (widths.empty()) widths.emplace_back();
+        std::vector<Cell> all;
+        for (const auto width : widths)
+            for (const auto depth : options_.grid.depth) all.push_back({width, depth});
+        return all;
+    }
+
+    std::string heading() const {
+        const auto of = fmt::format("train {}, rates {}, layer {}", name_of(model().train),
+                                    name_of(model().parametrization), name_of(options_.layer));
+        if (options_.criterion == Criterion::linear)
+            return fmt::format("eta*_lin, criterion linear, for {}: (threshold / E response)^(1/2)\n"
+                               "{} {:>10} {:>14} {:>14} {:>14} {:>14}\n",
+                               of, place({}), "threshold", "exact", "n -> infinity", "E response",
+                               "n -> infinity");
+        return fmt::format(
+            "eta*_fin, criterion finite, for {}, at infinite width: the smallest rate at which\n"
+            "E (change)^2 of one step reaches the threshold; beside it eta*_lin at infinite width\n"
+            "{} {:>10} {:>14} {:>14} {:>10}\n",
+            of, place({}), "threshold", "eta*_fin", "eta*_lin", "ratio");
+    }
+
+    // First columns of a line: width, where there is one, and depth; their names for no cell.
+    std::string place(const std::optional<Cell>& cell) const {
+        const auto depth = cell ? fmt::format("{:>8}", cell->depth) : fmt::format("{:>8}", "depth");
+        if (options_.grid.width.empty()) return depth;
+        return (cell ? fmt::format("{:>10} ", *cell->width) : fmt::format("{:>10} ", "width")) + depth;
+    }
+
+    static std::string show(const std::optional<double>& rate) {
+        return rate && std::isfinite(*rate) ? fmt::format("{:.8g}", *rate) : "none";
+    }
+
+    // The limit does not depend on the width where none is needed.
+    static std::uint32_t width_of(const Cell& cell) { return cell.width.value_or(1); }
+
+    // NaN where there is no theory or it does not close.
+    double response(const theory::Theory* theory, const Cell& cell, Layer layer) const {
+        const auto found =
+            theory == nullptr ? std::nullopt : theory->response(model(), width_of(cell), cell.depth, layer);
+        return found.value_or(std::numeric_limits<double>::quiet_NaN());
+    }
+
+    // A moment beyond the range of double has no rate, not the rate 0; one of 0 has none either.
+    static std::optional<double> linear_rate(double response, double threshold) {
+        if (!std::isfinite(response) || response <= 0) return std::nullopt;
+        return theory::critical_rate(response, threshold);
+    }
+
+    Json entry(const Cell& cell, double threshold, const std::optional<double>& exact,
+               const std::optional<double>& infinite, const char* missing) {
+        Json entry{{"width", cell.width ? Json(*cell.width) : Json(nullptr)},
+                   {"depth", cell.depth},
+                   {"threshold", threshold},
+                   {"criterion", name_of(options_.criterion)},
+                   {"exact", number(exact)},
+                   {"infinite", number(infinite)}};
+        if (entry["infinite"].is_null()) {
+            entry["note"] = missing;
+            notes_.insert(missing);
+        }
+        return entry;
+    }
+
+    Json linear(const Cell& cell, double threshold) {
+        const double here = response(exact_, cell, options_.layer);
+        const double limit = response(infinite_, cell, options_.layer);
+        const auto rate = linear_rate(here, threshold);
+        const auto rate_limit = linear_rate(limit, threshold);
+        text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14.8g} {:>14.8g}\n", place(cell), threshold,
+                             show(rate), show(rate_limit), here, limit);
+        auto result = entry(cell, threshold, rate, rate_limit, std::isnan(limit) ? not_covered : not_reached);
+        result["response"] = number(here);
+        result["response_infinite"] = number(limit);
+        result["response_last"] = number(response(exact_, cell, Layer::last));
+        result["response_mean"] = number(response(exact_, cell, Layer::mean));
+        result["response_output"] = number(response(exact_, cell, Layer::output));
+        return result;
+    }
+
+    Json finite(const Cell& cell, double threshold) {
+        const bool closes =
+            infinite_ != nullptr && infinite_->changes(model(), width_of(cell), 1, 1.0).has_value();
+        const auto rate = closes ? theory::critical_step_rate(*infinite_, model(), width_of(cell), cell.depth,
+                                                              options_.layer, threshold)
+                                 : std::nullopt;
+        const auto line = linear_rate(response(infinite_, cell, options_.layer), threshold);
+        text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>10}\n", place(cell), threshold, show(rate),
+                             show(line), rate && line ? fmt::format("{:.5g}", *rate / *line) : "none");
+        auto result = entry(cell, threshold, std::nullopt, rate, closes ? not_reached : not_covered);
+        result["linear"] = number(line);
+        return result;
+    }
+
+    // The step at infinite width against the rate.
+    Json curve_of(const Cell& cell) {
+        auto curve = Json::array();
+        for (const double eta : options_.etas) {
+            const auto changes = infinite_ == nullptr
+                                     ? std::nullopt
+                                     : infinite_->changes(model(), width_of(cell), cell.depth, eta);
+            if (!changes) return nullptr;
+            if (curves_.empty())
+                curves_ =
+                    fmt::format("\nOne step at infinite width to unit error: E (dz)^2 of the last layer, its "
+                                "mean over layers, and |df|\n{} {:>14} {:>14} {:>14} {:>14}\n",
+                                place({}), "eta", "dz2_last", "dz2_mean", "output_change");
+            const double output = std::sqrt(changes->output);
+            curves_ += fmt::format("{} {:>14.8g} {:>14.8g} {:>14.8g} {:>14.8g}\n", place(cell), eta,
+                                   changes->last, changes->mean, output);
+            curve.push_back({{"eta", eta},
+                             {"dz2_last", number(changes->last)},
+                             {"dz2_mean", number(changes->mean)},
+                             {"output_change", number(output)}});
+        }
+        return curve;
+    }
+
+    const TheoryOptions& options_;
+    const theory::Theory* exact_;
+    const theory::Theory* infinite_;
+    Json tree_;
+    std::string text_;
+    std::string curves_;
+    std::set<std::string> notes_;
+};
 
 } // namespace
 
 ExitCode theory_command(const Arguments& arguments) {
-    using theory::Layer;
     const auto options = parse_theory(arguments);
     if (!options) return ExitCode::done;
     refuse_table("json", options->json);
-    const auto& model = options->grid.model;
-    const auto* exact = theory::find(model, theory::Regime::finite_width);
-    const auto* infinite = theory::find(model, theory::Regime::infinite_width);
-    Json tree;
-    for (const auto& field : sweep::fields())
-        if (field.of_model) tree[std::string(field.key)] = field.write(options->grid);
-    tree["threshold"] = options->threshold;
-    tree["layer"] = name_of(options->layer);
-    tree["cells"] = Json::array();
-    std::string out = fmt::format(
-        "eta*_lin for train {}, rates {}, layer {}, threshold {:g}: (threshold / E response)^(1/2)\n"
-        "{:>10} {:>7} {:>14} {:>14} {:>14} {:>14}\n",
-        name_of(model.train), name_of(model.parametrization), name_of(options->layer), options->threshold,
-        "width", "depth", "exact", "n -> infinity", "E response", "n -> infinity");
-    for (const auto width : options->grid.width)
-        for (const auto depth : options->grid.depth) {
-            const auto at = [&](const theory::Theory* theory, Layer layer) {
-                return response_of(theory, model, width, depth, layer);
-            };
-            const double response = at(exact, options->layer);
-            const double response_limit = at(infinite, options->layer);
-            // A moment beyond the range of double has no rate, not the rate 0.
-            const double rate = std::isfinite(response) ? theory::critical_rate(response, options->threshold)
-                                                        : std::numeric_limits<double>::quiet_NaN();
-            const double rate_limit = theory::critical_rate(response_limit, options->threshold);
-            tree["cells"].push_back({{"width", width},
-                                     {"depth", depth},
-                                     {"exact", number(rate)},
-                                     {"infinite", number(rate_limit)},
-                                     {"response", number(response)},
-                                     {"response_infinite", number(response_limit)},
-                                     {"response_last", number(at(exact, Layer::last))},
-                                     {"response_mean", number(at(exact, Layer::mean))},
-                                     {"response_output", number(at(exact, Layer::output))}});
-            out += fmt::format("{:>10} {:>7} {:>14.8g} {:>14.8g} {:>14.8g} {:>14.8g}\n", width, depth, rate,
-                               rate_limit, response, response_limit);
-        }
-    if (!options->json.empty()) write_document(options->json, tree.dump(2) + "\n");
-    if (options->json != "-") write_document("-", out);
+    const Report report(*options);
+    if (!options->json.empty()) write_document(options->json, report.tree().dump(2) + "\n");
+    if (options->json != "-") write_document("-", report.text());
     return ExitCode::done;
 }
 

@@ -1,5 +1,7 @@
 #include "etastar/theory/moments.hpp"
 
+#include "etastar/theory/finite_step.hpp"
+
 #include "../floating.hpp"
 
 #include <cmath>
@@ -106,7 +108,12 @@ bool InfiniteWidth::covers(const model::Model& model) const { return has_fair_ma
 
 std::optional<double> InfiniteWidth::response(const model::Model& model, std::uint32_t width,
                                               std::uint32_t depth, Layer layer) const {
-    return infinite_width_responses(model, width, depth).of(layer);
+    return infinite_width_responses(model, width, depth).of(layer == Layer::max ? Layer::last : layer);
+}
+
+std::optional<Changes> InfiniteWidth::changes(const model::Model& model, std::uint32_t width,
+                                              std::uint32_t depth, double eta) const {
+    return finite_step(model, width, depth, eta).changes();
 }
 
 } // namespace etastar::theory

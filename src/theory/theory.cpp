@@ -2,14 +2,39 @@
 
 #include "etastar/theory/moments.hpp"
 
+#include <boost/math/tools/minima.hpp>
+#include <boost/math/tools/toms748_solve.hpp>
+
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 
 namespace etastar::theory {
 
-std::optional<double> Theory::change2(const model::Model& /*model*/, std::uint32_t /*width*/,
-                                      std::uint32_t /*depth*/, Layer /*layer*/, double /*eta*/) const {
+double Changes::of(Layer layer) const {
+    switch (layer) {
+    case Layer::last:
+        return last;
+    case Layer::max:
+        return max;
+    case Layer::mean:
+        return mean;
+    case Layer::output:
+        break;
+    }
+    return output;
+}
+
+std::optional<Changes> Theory::changes(const model::Model& /*model*/, std::uint32_t /*width*/,
+                                       std::uint32_t /*depth*/, double /*eta*/) const {
     return std::nullopt;
+}
+
+std::optional<double> Theory::change2(const model::Model& model, std::uint32_t width, std::uint32_t depth,
+                                      Layer layer, double eta) const {
+    const auto all = changes(model, width, depth, eta);
+    return all ? std::optional(all->of(layer)) : std::nullopt;
 }
 
 std::span<const Theory* const> theories() {
@@ -28,5 +53,55 @@ const Theory* find(const model::Model& model, Regime regime) {
 }
 
 double critical_rate(double response, double threshold) { return std::sqrt(threshold / response); }
+
+std::optional<double> critical_step_rate(const Theory& theory, const model::Model& model, std::uint32_t width,
+                                         std::uint32_t depth, Layer layer, double threshold) {
+    const auto response = theory.response(model, width, depth, layer);
+    const double linear = response ? critical_rate(*response, threshold) : std::nan("");
+    if (!(linear > 0) || std::isinf(linear) || !theory.change2(model, width, depth, layer, linear))
+        return std::nullopt;
+
+    // log(change2 / threshold) against log eta; numbers that a root search can work with where change2 is 0 or infinite.
+    const auto excess = [&](double log_eta) {
+        const double change2 = theory.change2(model, width, depth, layer, std::exp(log_eta)).value_or(0);
+        return std::log(std::clamp(change2, std::numeric_limits<double>::min(),
+                                   std::numeric_limits<double>::max()))
+               - std::log(threshold);
+    };
+    struct Point {
+        double x;
+        double excess;
+    };
+    const auto at = [&](double x) { return Point{x, excess(x)}; };
+    const auto root = [&](const Point& low, const Point& high) {
+        if (high.excess == 0) return std::exp(high.x);
+        std::uintmax_t evaluations = 200;
+        const auto bracket =
+            boost::math::tools::toms748_solve(excess, low.x, high.x, low.excess, high.excess,
+                                              boost::math::tools::eps_tolerance<double>(48), evaluations);
+        return std::exp((bracket.first + bracket.second) / 2);
+    };
+
+    const double step = std::log(2.0) / 2;
+    const double lowest = std::log(std::numeric_limits<double>::min());
+    const double highest = std::log(std::numeric_limits<double>::max());
+    auto here = at(std::log(linear) - 6 * step);
+    while (here.excess >= 0) {
+        if (here.x < lowest) return std::nullopt;
+        here = at(here.x - 4 * step);
+    }
+    for (auto before = here; here.x + step < highest;) {
+        const auto next = at(here.x + step);
+        if (next.excess >= 0) return root(here, next);
+        if (before.excess < here.excess && next.excess < here.excess) {
+            const auto [x, depth_below] = boost::math::tools::brent_find_minima(
+                [&](double log_eta) { return -excess(log_eta); }, before.x, next.x, 40);
+            if (-depth_below >= 0) return root(before, {x, -depth_below});
+        }
+        before = here;
+        here = next;
+    }
+    return std::nullopt;
+}
 
 } // namespace etastar::theory

@@ -12,7 +12,7 @@ COMMANDS = ["plan", "sweep", "fit", "theory"]
 SWEEP_OPTIONS = ["trial", "width", "depth", "eta", "seeds", "first-seed", "eta-unit", "engine", "input-dim", "precision",
                  "activation", "train", "rates", "output", "overwrite", "profile", "config"]
 FIT_OPTIONS = ["criterion", "threshold", "layer", "json"]
-THEORY_OPTIONS = ["width", "depth", "input-dim", "activation", "train", "rates", "json"]
+THEORY_OPTIONS = ["width", "depth", "input-dim", "activation", "train", "rates", "criterion", "threshold", "layer", "eta", "json"]
 
 # What no list may hold, and the part of it that the message must name.
 BAD_LISTS = [
@@ -69,11 +69,12 @@ BAD_FIT = [
     ("resamples", "0", "'0'"), ("resamples", "1", "1 "), ("resamples", "x", "'x'"), ("seed", "-1", "'-1'"),
 ]
 BAD_THEORY = [
-    *(("width", *bad) for bad in BAD_INTEGER_LISTS[:12]), *(("depth", *bad) for bad in BAD_INTEGER_LISTS[-6:]),
+    ("width", "", "empty"), *(("width", *bad) for bad in BAD_INTEGER_LISTS[1:12]), *(("depth", *bad) for bad in BAD_INTEGER_LISTS[-6:]),
     ("depth", "4294967295", "4294967295"), ("depth", "1,16777217", "16777216"), ("depth", "1:100000:lin100000", "layers"),
     ("threshold", "0", "'0'"), ("threshold", "nan", "'nan'"), ("layer", "max", "'max'"), ("layer", "top", "'top'"),
     ("train", "some", "'some'"), ("rates", "some", "'some'"), ("input-dim", "0", "'0'"),
     ("activation", "swish", "'swish' is not one of relu"),
+    ("criterion", "cubic", "'cubic'"), ("criterion", "", "''"), ("eta", "0", "'0'"), ("eta", "", "empty"),
 ]
 
 # Widths, depths and rates as written, and as they must stand on the file's axes.
@@ -169,7 +170,7 @@ class Grammar(Case):
                                            "--Width"]),
                                  ("sweep", ["--frobnicate", "--out", "--over", "--first", "--json"]),
                                  ("fit", ["--crit", "--thresh", "--lay", "--js", "--width", "--config"]),
-                                 ("theory", ["--wid", "--dep", "--eta", "--seeds", "--criterion"])):
+                                 ("theory", ["--wid", "--dep", "--et", "--seeds", "--crit"])):
             for option in options:
                 with self.subTest(command=command, option=option):
                     words = [command, "file.h5"] if command == "fit" else [command]

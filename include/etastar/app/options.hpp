@@ -40,8 +40,11 @@ struct MergeOptions {
 };
 
 struct TheoryOptions {
-    sweep::Spec grid; // its widths, depths and model
-    double threshold = 1;
+    sweep::Spec
+        grid; // its widths, depths and model; no width where only the limit is asked for, which does not need one
+    theory::Criterion criterion = theory::Criterion::linear;
+    std::vector<double> thresholds{1};
+    std::vector<double> etas; // of the curve, absolute
     theory::Layer layer = theory::Layer::last;
     std::string json;
 };

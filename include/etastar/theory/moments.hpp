@@ -13,7 +13,7 @@ struct Responses {
     std::vector<double> hidden; // E G_l at index l - 1, l = 1..L
     double output = 0;          // E Theta^2, df/deta = -(f - y) Theta
 
-    // E of the quantity the criterion looks at; absent for Layer::max, which has no closed form.
+    // E of the quantity the criterion looks at; absent for Layer::max, which has no closed form at finite width.
     std::optional<double> of(Layer layer) const;
 };
 
@@ -22,10 +22,11 @@ struct Responses {
 Responses exact_responses(const model::Model& model, std::uint32_t width, std::uint32_t depth);
 
 // Leading order at large width, at fixed ratio of the first layer's response to the width (c1/n = 1 under
-// mup, n0/n under one global rate): E G_l = m_l^2/2 + sum_{k<l} m_k^2 with m_l = c1/n + w (l - 1).
+// mup, n0/n under one global rate): E G_l = m_l^2/2 + sum_{k<l} m_k^2 with m_l = c1/n + w (l - 1). It does not decrease
+// with l and does not fluctuate, so that its largest value is the last.
 Responses infinite_width_responses(const model::Model& model, std::uint32_t width, std::uint32_t depth);
 
-// The same as theories.
+// The same as theories; the infinite width has the finite step, too (finite_step.hpp).
 class ExactMoments final : public Theory {
 public:
     std::string_view name() const override { return "exact moments"; }
@@ -42,6 +43,8 @@ public:
     bool covers(const model::Model& model) const override;
     std::optional<double> response(const model::Model& model, std::uint32_t width, std::uint32_t depth,
                                    Layer layer) const override;
+    std::optional<Changes> changes(const model::Model& model, std::uint32_t width, std::uint32_t depth,
+                                   double eta) const override;
 };
 
 } // namespace etastar::theory

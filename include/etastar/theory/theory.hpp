@@ -13,10 +13,24 @@ namespace etastar::theory {
 // Which number of a network the criterion bounds.
 enum class Layer {
     last,   // G_L
-    max,    // the largest G_l of each network: no closed form
+    max,    // the largest G_l of each network: closes at infinite width alone
     mean,   // (1/L) sum_l G_l
     output, // Theta^2, the output's own response
 };
+
+// What one step changes, by the layer that a criterion looks at: E (dz^L)^2, the largest and the mean of E (dz^l)^2 over l,
+// and E (df)^2. Infinite where they leave the range of double.
+struct Changes {
+    double last = 0;
+    double max = 0;
+    double mean = 0;
+    double output = 0;
+
+    double of(Layer layer) const;
+};
+
+// How much is too much: the change to first order in eta, or that of the whole step.
+enum class Criterion { linear, finite };
 
 // At which widths a theory holds.
 enum class Regime { finite_width, infinite_width };
@@ -36,9 +50,11 @@ public:
     virtual std::optional<double> response(const model::Model& model, std::uint32_t width,
                                            std::uint32_t depth, Layer layer) const = 0;
 
-    // E (change)^2 of a whole step of base rate eta. Absent where it does not close.
-    virtual std::optional<double> change2(const model::Model& model, std::uint32_t width, std::uint32_t depth,
-                                          Layer layer, double eta) const;
+    // By a whole step of base rate eta to unit error, -r = 1. Absent where it does not close.
+    virtual std::optional<Changes> changes(const model::Model& model, std::uint32_t width,
+                                           std::uint32_t depth, double eta) const;
+    std::optional<double> change2(const model::Model& model, std::uint32_t width, std::uint32_t depth,
+                                  Layer layer, double eta) const;
 };
 
 // All of them, in the order of preference.
@@ -47,8 +63,14 @@ std::span<const Theory* const> theories();
 // The first that covers the model in this regime; null where none does.
 const Theory* find(const model::Model& model, Regime regime);
 
-// eta* = (threshold / response)^(1/2): infinite for a response of 0, NaN for NaN.
+// eta*_lin = (threshold / response)^(1/2): infinite for a response of 0, NaN for NaN.
 double critical_rate(double response, double threshold = 1.0);
+
+// eta*_fin: the smallest rate at which change2 reaches the threshold, to 12 digits. Absent where the theory has no
+// changes or no response to begin at, or where no rate reaches the threshold. Some thirty calls of change2; a curve that
+// falls and rises again is followed in steps of 2^(1/2), each summit between them found.
+std::optional<double> critical_step_rate(const Theory& theory, const model::Model& model, std::uint32_t width,
+                                         std::uint32_t depth, Layer layer, double threshold = 1.0);
 
 } // namespace etastar::theory
 
@@ -59,4 +81,10 @@ struct etastar::Names<etastar::theory::Layer> {
                                                         {"max", theory::Layer::max},
                                                         {"mean", theory::Layer::mean},
                                                         {"output", theory::Layer::output}}};
+};
+template <>
+struct etastar::Names<etastar::theory::Criterion> {
+    static constexpr std::string_view what = "criterion";
+    static constexpr NameTable<theory::Criterion, 2> table{
+        {{"linear", theory::Criterion::linear}, {"finite", theory::Criterion::finite}}};
 };
