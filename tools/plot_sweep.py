@@ -32,6 +32,7 @@ except ImportError as error:
 MARKERS = "osD^vPX"
 GREY = "0.35"
 GUIDE = "#c8102e"
+INFINITE = {"color": "0.2", "ls": (0, (6, 2, 1, 2)), "lw": 1.1}
 KEY_INCHES = 1.95
 LABELS = {"linear": "linear order", "finite": "finite step"}
 CHANGE = {"last": r"$\Vert\Delta z^L\Vert^2/n$", "max": r"$\mathrm{max}_\ell\,\Vert\Delta z^\ell\Vert^2/n$",
@@ -52,7 +53,7 @@ class Cell:
     depth: int
     networks: int
     star: np.ndarray     # triple: eta*
-    exact: float
+    exact: float         # by theory: at this width or, where that has none, at infinite width
     ratio: np.ndarray    # triple: eta* over exact
     note: str
 
@@ -72,6 +73,7 @@ class Fit:
     layer: str
     cells: list[Cell]
     exact: dict[str, list[ExactCurve]]    # by the axis along which they go
+    infinite: list[ExactCurve]            # over depths, at infinite width, where nothing is exact at this one; at 0: of any width
     guide: tuple[str, np.ndarray, np.ndarray] | None    # the law as text, depths, eta*
 
 
@@ -82,7 +84,8 @@ class Curve:
     depth: int
     eta: np.ndarray
     mean: np.ndarray     # 3 x eta: mean over networks and its interval; NaN where the mean is not finite
-    linear: np.ndarray   # the prediction of first order in eta
+    linear: np.ndarray   # the prediction of first order in eta,
+    infinite: np.ndarray # and of infinite width
 
 
 @dataclass
@@ -155,25 +158,30 @@ def triple(value: float | None, interval: list | None) -> np.ndarray:
     return numbers([value, *(interval or [None, None])])
 
 
-def read_cell(tree: dict) -> Cell:
-    ratio = tree["ratio"] or {"value": None, "ci95": None}
+def read_cell(tree: dict, exact: bool) -> Cell:
+    """exact: the criterion has exact values, else those of infinite width stand for them."""
+    ratio = tree["ratio" if exact else "ratio_infinite"] or {"value": None, "ci95": None}
     return Cell(int(tree["width"]), int(tree["depth"]), int(tree["networks"]), triple(tree["eta_star"], tree["ci95"]),
-                number(tree["exact"]), triple(ratio["value"], ratio["ci95"]), str(tree.get("note", "")))
+                number(tree["exact" if exact else "infinite"]), triple(ratio["value"], ratio["ci95"]), str(tree.get("note", "")))
 
 
 def read_fit(tree: dict) -> Fit:
     exact = {axis: [ExactCurve(int(curve[other]), numbers(curve[axis]), numbers(curve["eta_star"]))
                     for curve in tree["exact_curves"][axis]] for axis, other in (("depth", "width"), ("width", "depth"))}
+    is_exact = any(cell["exact"] is not None for cell in tree["cells"])
+    infinite = [] if is_exact else [ExactCurve(int(curve["width"] or 0), numbers(curve["depth"]), numbers(curve["eta_star"]))
+                                    for curve in tree["infinite_curves"]]
     line = tree["asymptote"]
     guide = line and (str(line["law"]), numbers(line["depth"]), numbers(line["eta_star"]))
     return Fit(str(tree["criterion"]), float(tree["threshold"]), str(tree["layer"]),
-               [read_cell(cell) for cell in tree["cells"]], exact, guide)
+               [read_cell(cell, is_exact) for cell in tree["cells"]], exact, infinite, guide)
 
 
 def read_curve(tree: dict) -> Curve:
     eta = numbers(tree["eta"])
     mean = np.array([triple(*point) for point in zip(tree["mean"], tree["ci95"], strict=True)]).T
-    return Curve(int(tree["width"]), int(tree["depth"]), eta, mean, numbers(tree["linear"] or [None] * len(eta)))
+    return Curve(int(tree["width"]), int(tree["depth"]), eta, mean, numbers(tree["linear"] or [None] * len(eta)),
+                 numbers(tree["infinite"] or [None] * len(eta)))
 
 
 def read_document(text: str, name: str) -> Document:
@@ -323,7 +331,7 @@ def star_limits(fits: list[Fit]) -> tuple[float, float]:
     none, a factor of 1000 beyond the middle half of the estimates."""
     stars = np.array([cell.star for fit in fits for cell in fit.cells]).reshape(-1, 3)
     exact = [cell.exact for fit in fits for cell in fit.cells if cell.networks > 0]
-    lines = [curve.star for fit in fits for curves in fit.exact.values() for curve in curves]
+    lines = [curve.star for fit in fits for curves in (*fit.exact.values(), fit.infinite) for curve in curves]
     exact = np.concatenate([exact, *lines])
     exact = exact[np.isfinite(exact)]
     middle = np.nanquantile(stars[:, 0], (0.25, 0.75))
@@ -389,7 +397,8 @@ def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
             x = np.array([float(getattr(cell, axis)) for cell in row])
             star = np.array([cell.star for cell in row])
             mark = {"color": shade, "marker": MARKERS[(i + order * (fit.criterion not in LABELS)) % len(MARKERS)]}
-            if fit.criterion != "linear":
+            joined = fit.criterion != "linear" and not (fit.infinite and axis == "depth")
+            if joined:
                 ax.plot(x, star[:, 0], color=shade, ls=":", lw=0.9, zorder=1)
             for curve in fit.exact[axis]:
                 if curve.at == value:
@@ -400,8 +409,13 @@ def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
         label = LABELS.get(fit.criterion, fit.criterion)
         if any(np.isfinite(cell.star[0]) for cell in fit.cells):
             styles.append(sample(r"$\eta^\star$, " + label, marker="o", ms=look["ms"], mfc=look.get("mfc", GREY),
-                                 ls="" if fit.criterion == "linear" else ":", lw=0.9))
-        if any(np.isfinite(cell.exact) for cell in fit.cells):
+                                 ls=":" if joined else "", lw=0.9))
+        if fit.infinite and axis == "depth":
+            for curve in fit.infinite:
+                ax.plot(curve.x, curve.star, zorder=1,
+                        **(INFINITE if curve.at == 0 else {**INFINITE, "color": colours(len(lines))[lines.index(curve.at)]}))
+            styles.append(sample(label + r", $n\to\infty$", **INFINITE))
+        elif any(np.isfinite(cell.exact) for cell in fit.cells) and fit.exact[axis] or len(xs) == 1:
             styles.append(sample("exact, " + label, **({"marker": "_", "ms": 14, "ls": ""} if len(xs) == 1 else {})))
     if np.isfinite([cell.star[1:] for cell in every]).any():
         styles.append(bar_sample())
@@ -411,13 +425,16 @@ def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
     if with_ratio:
         low, high = ratio_limits(ratios)
         for i, (value, shade) in enumerate(zip(lines, colours(len(lines)))):
-            row = [cell for cell in every if getattr(cell, other) == value and np.isfinite(cell.ratio[0])]
-            x = np.array([float(getattr(cell, axis)) for cell in row])
-            beyond |= points(below, x * np.exp(step * (i - (len(lines) - 1) / 2)),
-                             np.array([cell.ratio for cell in row]).reshape(-1, 3), (low, high), ms=4, color=shade,
-                             marker=MARKERS[i % len(MARKERS)])
+            for fit in fits:
+                row = [cell for cell in fit.cells if getattr(cell, other) == value and np.isfinite(cell.ratio[0])]
+                x = np.array([float(getattr(cell, axis)) for cell in row])
+                beyond |= points(below, x * np.exp(step * (i - (len(lines) - 1) / 2)),
+                                 np.array([cell.ratio for cell in row]).reshape(-1, 3), (low, high), color=shade,
+                                 marker=MARKERS[i % len(MARKERS)],
+                                 **({"ms": 4} if fit.criterion == "linear" else {"ms": 5, "mfc": "white", "zorder": 2}))
         below.axhline(1, color=GREY, lw=0.8, zorder=0)
-        below.set(ylabel=r"$\eta^\star / \eta^\star_{\mathrm{exact}}$", ylim=(low, high))
+        theory = "exact" if all(fit.criterion == "linear" for fit in fits) else "theory"
+        below.set(ylabel=rf"$\eta^\star / \eta^\star_{{\mathrm{{{theory}}}}}$", ylim=(low, high))
     below.set_xlabel(f"{axis} ${SYMBOLS[axis]}$")
     if beyond:
         styles.append(beyond_sample())
@@ -434,6 +451,7 @@ def draw_curve(ax: plt.Axes, curve: Curve, shade: np.ndarray, band: bool) -> boo
         ax.fill_between(curve.eta, shown[1], shown[2], color=shade, alpha=0.2, lw=0)
     ax.plot(curve.eta, np.where(curve.linear > 0, curve.linear, np.nan), color=shade, ls=(0, (4, 2)), lw=0.8,
             **({"marker": "_", "ms": 14} if len(curve.eta) == 1 else {}))
+    ax.plot(curve.eta, np.where(curve.infinite > 0, curve.infinite, np.nan), **{**INFINITE, "color": shade})
     lost = curve.eta[np.isnan(curve.mean[0])][:1]
     ax.plot(lost, np.full(len(lost), 0.97), marker="^", ms=5, color=shade, ls="", transform=ax.get_xaxis_transform())
     return len(lost) > 0
@@ -476,6 +494,8 @@ def step_figure(curves: list[Curve], layer: str, thresholds: list[float]) -> plt
     styles = [sample("finite step", marker="o", ms=3)]
     if any(np.isfinite(curve.linear).any() for curve in curves):
         styles.append(sample("linear order", ls=(0, (4, 2)), lw=0.8))
+    if any(np.isfinite(curve.infinite).any() for curve in curves):
+        styles.append(sample(r"theory, $n\to\infty$", **INFINITE))
     if band and any(np.isfinite(curve.mean[1:]).any() for curve in curves):
         styles.append(Patch(color=GREY, alpha=0.3, lw=0, label="95 % interval"))
     styles += [sample(f"threshold $c = {c:g}$", lw=1, ls=("-", "-.", ":")[i % 3]) for i, c in enumerate(thresholds)]

@@ -1,7 +1,11 @@
 #include "estimators.hpp"
 
 #include "etastar/error.hpp"
+#include "etastar/names.hpp"
 
+#include "../floating.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -26,6 +30,11 @@ std::optional<double> Estimator::exact(const TrialTable&, std::uint32_t, std::ui
     return std::nullopt;
 }
 
+std::optional<double> Estimator::infinite(const TrialTable&, std::uint32_t, std::uint32_t, theory::Layer,
+                                          double) const {
+    return std::nullopt;
+}
+
 std::optional<Asymptote> Estimator::asymptote(const TrialTable&, theory::Layer, double) const {
     return std::nullopt;
 }
@@ -42,6 +51,65 @@ std::string absence(const Cell& cell) {
         for (std::size_t k = 0; k < cell.rates; ++k)
             if (cell.failed(cell.row(i, k))) return "its networks failed";
     return "no network has run";
+}
+
+std::string response_column(theory::Layer layer) { return "response_" + std::string(name_of(layer)); }
+
+namespace {
+
+// The first row of each network that has run; a network's rows agree in all that the linear order needs.
+std::vector<std::uint64_t> first_rows(const Cell& cell) {
+    std::vector<std::uint64_t> rows;
+    for (std::uint64_t i = 0; i < cell.networks; ++i)
+        for (std::size_t k = 0; k < cell.rates; ++k)
+            if (const auto row = cell.row(i, k); cell.measured(row)) {
+                rows.push_back(row);
+                break;
+            }
+    return rows;
+}
+
+} // namespace
+
+std::vector<double> responses(const Cell& cell, theory::Layer layer) {
+    for (const auto& name : linear_estimator().columns(layer))
+        if (!has_column(*cell.table, name)) return {};
+    const auto response = column(*cell.table, response_column(layer));
+    std::vector<double> values;
+    for (const auto row : first_rows(cell)) values.push_back(infinite_if_nan(response[row]));
+    return values;
+}
+
+std::optional<double> share_of_f2(const Cell& cell, theory::Layer layer) {
+    const auto response = column(*cell.table, response_column(layer));
+    const auto output = column(*cell.table, "output");
+    double all = 0;
+    double weighted = 0;
+    for (const auto row : first_rows(cell)) {
+        all += response[row];
+        weighted += output[row] * output[row] * response[row];
+    }
+    const double share = weighted / all;
+    return std::isfinite(share) ? std::optional(share) : std::nullopt;
+}
+
+Resampling resampling(const Cell& cell, const FitOptions& options) {
+    return {options.resamples, options.seed, cell.width, cell.depth};
+}
+
+void take(CellFit& fit, const std::optional<Measurement>& log_rate, Interval logs, IntervalMethod method) {
+    constexpr double gaussian = 1.959964; // half of a 95 % interval in standard errors
+    fit.interval = method;
+    if (method == IntervalMethod::none) {
+        fit.relative_error = std::nan("");
+        return;
+    }
+    fit.log_rate = log_rate;
+    fit.relative_error = log_rate ? log_rate->standard_error : (logs.high - logs.low) / (2 * gaussian);
+    fit.ci95 = exponential(logs);
+    // std::min and std::max keep an open end, a NaN in the first place.
+    fit.ci95.low = std::min(fit.ci95.low, *fit.eta_star);
+    fit.ci95.high = std::max(fit.ci95.high, *fit.eta_star);
 }
 
 } // namespace etastar::analysis

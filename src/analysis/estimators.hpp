@@ -2,7 +2,9 @@
 
 #include "etastar/analysis/estimator.hpp"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace etastar::analysis {
 
@@ -18,8 +20,19 @@ Interval exponential(const Interval& logs);
 // Why a cell without a usable network has none.
 std::string absence(const Cell& cell);
 
-// (1 + f^2) G of every network of which a row has run: eta^2 times their mean is E dz^2 to first order. None where the
-// rows do not have the columns of the linear criterion.
-Samples weighted_responses(const Cell& cell, theory::Layer layer);
+std::string response_column(theory::Layer layer);
+
+// G of every network of which a row has run: eta^2 times their mean is E dz^2 to first order and for a unit error. None
+// where the rows do not have the columns of the linear criterion.
+std::vector<double> responses(const Cell& cell, theory::Layer layer);
+
+// mean f^2 G / mean G over the same networks; none where that is not finite.
+std::optional<double> share_of_f2(const Cell& cell, theory::Layer layer);
+
+Resampling resampling(const Cell& cell, const FitOptions& options);
+
+// Sets a fit's error and interval from those of log eta*; the interval is extended to eta* itself where that lies outside.
+// Without a measurement the error is that of a Gaussian with this interval.
+void take(CellFit& fit, const std::optional<Measurement>& log_rate, Interval logs, IntervalMethod method);
 
 } // namespace etastar::analysis

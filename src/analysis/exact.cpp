@@ -12,6 +12,29 @@ double exact_response(const TrialTable& table, std::uint32_t width, std::uint32_
     return response.value_or(std::nan(""));
 }
 
+std::optional<double> infinite_rate(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
+                                    theory::Layer layer, double threshold, theory::Criterion criterion) {
+    const auto& model = table.plan.spec().model;
+    const auto* theory = theory::find(model, theory::Regime::infinite_width);
+    if (theory == nullptr) return std::nullopt;
+    if (criterion == theory::Criterion::finite)
+        return theory::critical_step_rate(*theory, model, width, depth, layer, threshold);
+    const auto response = theory->response(model, width, depth, layer);
+    const double rate = response ? theory::critical_rate(*response, threshold) : std::nan("");
+    return std::isfinite(rate) && rate > 0 ? std::optional(rate) : std::nullopt;
+}
+
+std::optional<double> infinite_change2(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
+                                       theory::Layer layer, double eta) {
+    const auto& model = table.plan.spec().model;
+    const auto* theory = theory::find(model, theory::Regime::infinite_width);
+    return theory == nullptr ? std::nullopt : theory->change2(model, width, depth, layer, eta);
+}
+
+bool infinite_width_is_one(const TrialTable& table) {
+    return table.plan.spec().model.parametrization == model::Parametrization::mup;
+}
+
 // With hidden layers trained, E G_l tends to l^3/3, the largest is the last one, their mean tends to L^3/12, and under
 // mup rates E Theta^2 tends to L^2/4.
 std::optional<Asymptote> linear_asymptote(const TrialTable& table, theory::Layer layer, double threshold) {

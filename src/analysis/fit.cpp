@@ -3,7 +3,11 @@
 #include "etastar/error.hpp"
 #include "etastar/names.hpp"
 
+#include "exact.hpp"
+#include "law.hpp"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,87 +20,23 @@ namespace {
 constexpr std::uint64_t few_networks = 20;
 constexpr double deep = 0.1; // L/n above which the response is heavy-tailed
 constexpr std::size_t most_curve_points = 200;
+constexpr std::size_t most_infinite_points = 48; // each takes some thirty walks through the layers
 
-// What a regression explains: log of the measured eta*, of the exact one, or of their ratio.
-enum class Quantity { measured, exact, ratio };
-
-// A cell's contribution to a regression; absent where it has no value with an error bar.
-std::optional<Measurement> measurement_of(const CellFit& cell, Quantity quantity) {
-    if (quantity == Quantity::ratio) return cell.log_ratio;
-    const auto& rate = quantity == Quantity::exact ? cell.exact : cell.eta_star;
-    if (!rate || !cell.eta_star || !std::isfinite(cell.relative_error)) return std::nullopt;
-    return Measurement{std::log(*rate), cell.relative_error, static_cast<double>(cell.networks - 1)};
-}
-
-PowerLaw fit_law(const std::vector<CellFit>& cells, Quantity quantity) {
-    PowerLaw law;
-    std::vector<Measurement> measurements;
-    std::vector<double> ones;
-    std::vector<double> log_width;
-    std::vector<double> log_depth;
-    std::set<std::uint32_t> widths;
-    std::set<std::uint32_t> depths;
-    for (const auto& cell : cells) {
-        const auto measurement = measurement_of(cell, quantity);
-        if (!measurement) continue;
-        measurements.push_back(*measurement);
-        ones.push_back(1);
-        log_width.push_back(std::log(cell.width));
-        log_depth.push_back(std::log(cell.depth));
-        widths.insert(cell.width);
-        depths.insert(cell.depth);
-    }
-    std::vector<std::vector<double>> predictors{ones};
-    if (widths.size() > 1) predictors.push_back(log_width);
-    if (depths.size() > 1) predictors.push_back(log_depth);
-    const auto regression = weighted_regression(measurements, predictors);
-    if (!regression.determined) return law;
-
-    std::size_t next = 0;
-    auto constant = regression.coefficients[next++];
-    constant.value = std::exp(constant.value);
-    constant.ci95 = {std::exp(constant.ci95.low), std::exp(constant.ci95.high)};
-    law.constant = constant;
-    if (widths.size() > 1) law.width = regression.coefficients[next++];
-    if (depths.size() > 1) law.depth = regression.coefficients[next++];
-    law.chi_squared = regression.chi_squared;
-    law.degrees = regression.degrees;
-    law.p_value = regression.p_value;
-    return law;
-}
-
-std::vector<LocalSlope> local_slopes(const std::vector<CellFit>& cells) {
-    std::vector<LocalSlope> slopes;
-    const CellFit* previous = nullptr;
-    for (const auto& cell : cells) {
-        const auto here = measurement_of(cell, Quantity::measured);
-        if (!here) continue;
-        if (previous != nullptr && previous->width == cell.width) {
-            const double step = std::log(static_cast<double>(cell.depth) / previous->depth);
-            const Measurement ends[] = {*measurement_of(*previous, Quantity::measured), *here};
-            const double weights[] = {-1 / step, 1 / step};
-            LocalSlope slope{cell.width, previous->depth, cell.depth, linear_combination(weights, ends), {}};
-            if (previous->exact && cell.exact) slope.exact = std::log(*cell.exact / *previous->exact) / step;
-            slopes.push_back(slope);
-        }
-        previous = &cell;
-    }
-    return slopes;
-}
+bool contains(const Range& range, std::uint32_t value) { return range.first <= value && value <= range.last; }
 
 // From the first to the last of `ran`: every integer where these are few, else equal ratios, and `ran` itself.
-std::vector<std::uint32_t> between(const std::set<std::uint32_t>& ran) {
+std::vector<std::uint32_t> between(const std::set<std::uint32_t>& ran, std::size_t most = most_curve_points) {
     const auto first = *ran.begin();
     const auto last = *ran.rbegin();
     auto points = ran;
-    if (last - first < most_curve_points)
+    if (last - first < most)
         for (auto x = first; x < last; ++x) points.insert(x);
     else
-        for (std::size_t i = 0; i < most_curve_points; ++i)
+        for (std::size_t i = 0; i < most; ++i)
             points.insert(static_cast<std::uint32_t>(
                 std::lround(first
                             * std::pow(static_cast<double>(last) / first,
-                                       static_cast<double>(i) / (most_curve_points - 1.0)))));
+                                       static_cast<double>(i) / (static_cast<double>(most) - 1)))));
     return {points.begin(), points.end()};
 }
 
@@ -129,7 +69,19 @@ void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
         fit.exact_in_width =
             curves(widths, [&](std::uint32_t depth, std::uint32_t width) { return exact(width, depth); });
     }
-    if (all_depths.size() < 2) return;
+    if (all_depths.size() < 2 || fit.statistic != Average::mean) return;
+    const bool one = infinite_width_is_one(table);
+    for (const auto& [width, ran] : depths) {
+        if (one && !fit.infinite.empty()) break;
+        const auto& over = one ? all_depths : ran;
+        if (over.size() < 2) continue;
+        InfiniteCurve curve{
+            one ? std::nullopt : std::optional(width), between(over, most_infinite_points), {}};
+        for (const auto depth : curve.depth)
+            curve.eta_star.push_back(fit.criterion->infinite(table, width, depth, fit.layer, fit.threshold)
+                                         .value_or(std::nan("")));
+        fit.infinite.push_back(std::move(curve));
+    }
     fit.asymptote = fit.criterion->asymptote(table, fit.layer, fit.threshold);
     if (!fit.asymptote) return;
     fit.asymptote_depth = {*all_depths.begin(), *all_depths.rbegin()};
@@ -158,8 +110,9 @@ void warn(const std::vector<Cell>& cells, const FitOptions& options, FitReport& 
     }
     if (!heavy.empty())
         report.warnings.push_back(
-            fmt::format("L/n > {} (up to {}): finite width bends the law and the response is "
-                        "heavy-tailed; means converge slowly and intervals may be too narrow",
+            fmt::format("L/n > {} (up to {}): finite width bends the law, and the response is so "
+                        "heavy-tailed that eta* of the sample's mean leans to large values; its interval and "
+                        "the exponents rest on the logarithms",
                         deep, heavy));
     const auto networks = cells.front().networks;
     if (networks < few_networks)
@@ -206,27 +159,69 @@ std::vector<const Estimator*> chosen(const TrialTable& table, const FitOptions& 
     return result;
 }
 
+// eta* at finite width differs from that at infinite width by some multiple of L/n of it; this one is beyond what was
+// seen up to eight times eta*_lin (docs/science.md, section 8).
+constexpr double width_effect = 3;
+
+void compare_with_theory(const TrialTable& table, const Estimator& criterion, const FitOptions& options,
+                         double threshold, CellFit& fit) {
+    fit.exact = criterion.exact(table, fit.width, fit.depth, options.layer, threshold);
+    fit.infinite = criterion.infinite(table, fit.width, fit.depth, options.layer, threshold);
+    if (fit.exact || !fit.infinite || !fit.eta_star || !(fit.relative_error > 0)) return;
+    const double effect = width_effect * fit.depth / fit.width;
+    if (effect < fit.relative_error / 2) fit.z = std::log(*fit.eta_star / *fit.infinite) / fit.relative_error;
+}
+
 CriterionFit fit_criterion(const TrialTable& table, const std::vector<Cell>& cells,
                            const Estimator& criterion, const FitOptions& options, double threshold) {
     CriterionFit result;
     result.criterion = &criterion;
     result.threshold = threshold;
     result.layer = options.layer;
+    result.statistic = options.statistic;
     for (const auto& cell : cells) {
         auto fit = criterion.estimate(cell, options, threshold);
         fit.width = cell.width;
         fit.depth = cell.depth;
-        fit.exact = criterion.exact(table, cell.width, cell.depth, options.layer, threshold);
+        if (options.statistic == Average::mean)
+            compare_with_theory(table, criterion, options, threshold, fit);
         result.cells.push_back(std::move(fit));
     }
-    result.law = fit_law(result.cells, Quantity::measured);
+    result.law = fit_law(result.cells, Quantity::measured, options.layer);
     result.slopes = local_slopes(result.cells);
     if (std::any_of(result.cells.begin(), result.cells.end(),
                     [](const auto& cell) { return cell.exact.has_value(); })) {
-        result.exact = fit_law(result.cells, Quantity::exact);
-        result.relative = fit_law(result.cells, Quantity::ratio);
+        result.exact = fit_law(result.cells, Quantity::exact, options.layer);
+        result.relative = fit_law(result.cells, Quantity::ratio, options.layer);
     }
     if (options.curves) add_theory_curves(table, result);
+    return result;
+}
+
+// Throws UsageError for a range without any value of the axis.
+void check_ranges(const char* option, const std::vector<Range>& ranges,
+                  const std::vector<std::uint32_t>& axis) {
+    for (const auto& range : ranges)
+        if (std::none_of(axis.begin(), axis.end(), [&](auto value) { return contains(range, value); }))
+            throw UsageError(fmt::format("{}: {} is not in this sweep; there is {}", option,
+                                         range.first == range.last
+                                             ? fmt::format("{}", range.first)
+                                             : fmt::format("{}:{}", range.first, range.last),
+                                         fmt::join(axis, ", ")));
+}
+
+std::vector<Cell> selected(const TrialTable& table, const FitOptions& options) {
+    const auto& spec = table.plan.spec();
+    check_ranges("width", options.widths, spec.width);
+    check_ranges("depth", options.depths, spec.depth);
+    const auto chosen = [](const std::vector<Range>& ranges, std::uint32_t value) {
+        return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+                   return contains(range, value);
+               });
+    };
+    std::vector<Cell> result;
+    for (const auto& cell : cells(table))
+        if (chosen(options.widths, cell.width) && chosen(options.depths, cell.depth)) result.push_back(cell);
     return result;
 }
 
@@ -250,7 +245,7 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
     report.resamples = options.resamples;
     report.seed = options.seed;
     report.rows = count_rows(table);
-    const auto all = cells(table);
+    const auto all = selected(table, options);
     for (const auto* criterion : chosen(table, options)) {
         for (const double threshold : options.thresholds)
             report.fits.push_back(fit_criterion(table, all, *criterion, options, threshold));

@@ -4,30 +4,19 @@
 #include "estimators.hpp"
 #include "exact.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 namespace etastar::analysis {
 namespace {
 
-std::string response_column(theory::Layer layer) { return "response_" + std::string(name_of(layer)); }
-
-// The first row of each network that has run; a network's rows agree in all that the linear order needs.
-template <class F>
-void for_each_network(const Cell& cell, F&& use) {
-    for (std::uint64_t i = 0; i < cell.networks; ++i)
-        for (std::size_t k = 0; k < cell.rates; ++k)
-            if (const auto row = cell.row(i, k); cell.measured(row)) {
-                use(row);
-                break;
-            }
-}
-
-// First order in eta: eta* = (c / mean (1 + f^2) G)^(1/2); z compares the mean of G itself with its exact expectation.
+// First order in eta, of a unit error: eta* = (c / mean G)^(1/2).
 class Linear final : public Estimator {
 public:
     std::string_view name() const override { return "linear"; }
     std::string_view description() const override { return "first order in eta"; }
+    bool scales() const override { return true; }
 
     std::vector<std::string> columns(theory::Layer layer) const override {
         return {"output", response_column(layer)};
@@ -44,68 +33,82 @@ public:
         return linear_asymptote(table, layer, threshold);
     }
 
+    std::optional<double> infinite(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
+                                   theory::Layer layer, double threshold) const override {
+        return infinite_rate(table, width, depth, layer, threshold, theory::Criterion::linear);
+    }
+
     CellFit estimate(const Cell& cell, const FitOptions& options, double threshold) const override {
         CellFit fit;
-        const auto samples = weighted_responses(cell, options.layer);
-        fit.networks = samples.count();
-        if (fit.networks == 0) {
+        const auto draws = responses(cell, options.layer);
+        fit.networks = draws.size();
+        if (draws.empty()) {
             fit.note = absence(cell);
             return fit;
         }
-        const auto log_rate = [threshold](std::span<const double> means) {
-            return means[0] > 0 ? 0.5 * std::log(threshold / means[0])
-                                : std::numeric_limits<double>::infinity();
-        };
-        const auto estimate =
-            bootstrap(samples, log_rate, options.resamples, options.seed, cell.width, cell.depth);
-        if (!std::isfinite(estimate.value)) {
-            fit.note = estimate.value > 0 ? "the response is zero: no rate reaches the threshold"
-                                          : "the response left the range of floating point";
-            return fit;
-        }
-        fit.eta_star = std::exp(estimate.value);
-        fit.ci95 = exponential(estimate.ci95);
-        fit.relative_error = estimate.standard_error;
-        compare(cell, options.layer, fit);
+        fit.f2_share = share_of_f2(cell, options.layer);
+        if (options.statistic == Average::median)
+            of_median(draws, threshold, fit);
+        else
+            of_mean(cell, options, draws, threshold, fit);
         return fit;
     }
 
 private:
-    // Of the mean of G with its exact expectation.
-    static void compare(const Cell& cell, theory::Layer layer, CellFit& fit) {
-        const double expectation = exact_response(*cell.table, cell.width, cell.depth, layer);
-        if (!std::isfinite(expectation) || !(expectation > 0) || fit.networks < 2) return;
-        const auto response = column(*cell.table, response_column(layer));
-        double sum = 0;
+    // Whether there is an eta* at all.
+    static bool has_rate(double response, CellFit& fit) {
+        if (response > 0 && std::isfinite(response)) return true;
+        fit.note = response > 0 ? "the response left the range of floating point"
+                                : "the response is zero: no rate reaches the threshold";
+        return false;
+    }
+
+    static void of_mean(const Cell& cell, const FitOptions& options, const std::vector<double>& draws,
+                        double threshold, CellFit& fit) {
+        const auto response = log_mean(draws, resampling(cell, options));
+        if (!has_rate(std::exp(response.sample), fit)) return;
+        const double log_threshold = std::log(threshold);
+        fit.eta_star = std::exp((log_threshold - response.sample) / 2);
+        take(fit,
+             Measurement{(log_threshold - response.value) / 2, response.standard_error / 2, response.degrees},
+             {(log_threshold - response.ci95.high) / 2, (log_threshold - response.ci95.low) / 2},
+             response.method);
+        compare(exact_response(*cell.table, cell.width, cell.depth, options.layer), draws, threshold, fit);
+    }
+
+    // Between two order statistics of the response.
+    static void of_median(const std::vector<double>& draws, double threshold, CellFit& fit) {
+        auto sorted = draws;
+        std::sort(sorted.begin(), sorted.end());
+        const auto rate = [&](double response) { return theory::critical_rate(response, threshold); };
+        const double middle = median(draws);
+        if (!has_rate(middle, fit)) return;
+        fit.eta_star = rate(middle);
+        const auto ranks = median_ranks(draws.size());
+        if (!ranks.exist) return;
+        take(fit, std::nullopt, {std::log(rate(sorted[ranks.high])), std::log(rate(sorted[ranks.low]))},
+             IntervalMethod::order_statistics);
+    }
+
+    // With theory: z of the mean of G itself, and the ratio that regressions take.
+    static void compare(double expectation, const std::vector<double>& draws, double threshold,
+                        CellFit& fit) {
+        if (!std::isfinite(expectation) || !(expectation > 0) || draws.size() < 2) return;
+        const auto n = static_cast<double>(draws.size());
+        double mean = 0;
+        for (const double draw : draws) mean += draw / n;
         double squares = 0;
-        for_each_network(cell, [&](std::uint64_t row) {
-            const double value = infinite_if_nan(response[row]);
-            sum += value;
-            squares += value * value;
-        });
-        const auto n = static_cast<double>(fit.networks);
-        const double mean = sum / n;
-        const double error = std::sqrt((squares / n - mean * mean) / (n - 1));
+        for (const double draw : draws) squares += std::pow(draw - mean, 2);
+        const double error = std::sqrt(squares / n / (n - 1));
         if (!(error > 0)) return;
         fit.z = (mean - expectation) / error;
-        fit.log_ratio = Measurement{0.5 * std::log(expectation / mean), 0.5 * error / mean, n - 1};
+        if (!fit.log_rate) return;
+        fit.log_ratio = *fit.log_rate;
+        fit.log_ratio->value -= std::log(theory::critical_rate(expectation, threshold));
     }
 };
 
 } // namespace
-
-Samples weighted_responses(const Cell& cell, theory::Layer layer) {
-    for (const auto& name : linear_estimator().columns(layer))
-        if (!has_column(*cell.table, name)) return {};
-    const auto response = column(*cell.table, response_column(layer));
-    const auto output = column(*cell.table, "output");
-    Samples samples;
-    for_each_network(cell, [&](std::uint64_t row) {
-        const double f = output[row];
-        samples.values.push_back(infinite_if_nan((1 + f * f) * infinite_if_nan(response[row])));
-    });
-    return samples;
-}
 
 const Estimator& linear_estimator() {
     static const Linear entry;

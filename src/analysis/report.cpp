@@ -6,10 +6,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace etastar::analysis {
 namespace {
+
+// Cells or slopes of one table that the text shows in full.
+constexpr std::size_t most_lines = 24;
+
+// The f^2 share that is worth a word.
+constexpr double much = 0.01;
+
+constexpr const char* target_text =
+    "the weighted least-squares slope of log eta* over these cells, with weights that theory fixes";
+
+std::string weights_text(theory::Layer layer) {
+    const char* variance = layer == theory::Layer::output ? "(14 L - 1)/n"
+                           : layer == theory::Layer::mean ? "(10.7 (L - 0.9) + 3.9 e^(1.2 (1 - L)))/n"
+                                                          : "(13.2 (L - 1.2) + 7.6 e^(0.75 (1 - L)))/n";
+    return fmt::format("1/(e^V - 1), V = {}", variance);
+}
 
 Json numbers(const std::vector<double>& values) {
     auto array = Json::array();
@@ -45,10 +62,11 @@ Json law(const PowerLaw& measured, const PowerLaw* exact) {
             {"p_value", number(measured.p_value)}};
 }
 
-Json ratio(const CellFit& cell) {
-    if (!cell.eta_star || !cell.exact) return nullptr;
-    return {{"value", number(*cell.eta_star / *cell.exact)},
-            {"ci95", interval({cell.ci95.low / *cell.exact, cell.ci95.high / *cell.exact})}};
+// eta* over that of theory.
+Json ratio(const CellFit& cell, const std::optional<double>& theory) {
+    if (!cell.eta_star || !theory) return nullptr;
+    return {{"value", number(*cell.eta_star / *theory)},
+            {"ci95", interval({cell.ci95.low / *theory, cell.ci95.high / *theory})}};
 }
 
 Json curves_along(const char* axis, const char* other, const std::vector<ExactCurve>& curves) {
@@ -79,27 +97,39 @@ Json tree_of(const CriterionCurves& curves) {
                                  {"eta", numbers(curve.eta)},
                                  {"mean", numbers(curve.mean)},
                                  {"ci95", intervals},
-                                 {"linear", numbers(curve.linear)}});
+                                 {"linear", numbers(curve.linear)},
+                                 {"infinite", numbers(curve.infinite)}});
     }
     return tree;
 }
 
 Json tree_of(const CriterionFit& fit) {
-    Json tree = {
-        {"criterion", fit.criterion->name()}, {"threshold", fit.threshold}, {"layer", name_of(fit.layer)}};
+    Json tree = {{"criterion", fit.criterion->name()},
+                 {"threshold", fit.threshold},
+                 {"layer", name_of(fit.layer)},
+                 {"statistic", name_of(fit.statistic)}};
     const auto exact = fit.exact.value_or(PowerLaw{});
     tree.update(law(fit.law, &exact));
     if (fit.relative) tree["relative_to_exact"] = law(*fit.relative, nullptr);
+    tree["weights"] = weights_text(fit.layer);
+    tree["target"] = target_text;
     tree["cells"] = Json::array();
     for (const auto& cell : fit.cells) {
-        Json entry = {{"width", cell.width},
-                      {"depth", cell.depth},
-                      {"networks", cell.networks},
-                      {"eta_star", number(cell.eta_star)},
-                      {"ci95", cell.eta_star ? interval(cell.ci95) : Json(nullptr)},
-                      {"exact", number(cell.exact)},
-                      {"ratio", ratio(cell)},
-                      {"z", number(cell.z)}};
+        Json entry = {
+            {"width", cell.width},
+            {"depth", cell.depth},
+            {"networks", cell.networks},
+            {"eta_star", number(cell.eta_star)},
+            {"ci95", cell.eta_star ? interval(cell.ci95) : Json(nullptr)},
+            {"interval", cell.eta_star ? Json(name_of(cell.interval)) : Json(nullptr)},
+            {"centre", cell.log_rate ? number(std::exp(cell.log_rate->value)) : number(cell.eta_star)},
+            {"f2_share", number(cell.f2_share)},
+            {"variance_ratio", number(cell.variance_ratio)},
+            {"exact", number(cell.exact)},
+            {"infinite", number(cell.infinite)},
+            {"ratio", ratio(cell, cell.exact)},
+            {"ratio_infinite", ratio(cell, cell.infinite)},
+            {"z", number(cell.z)}};
         if (!cell.note.empty()) entry["note"] = cell.note;
         tree["cells"].push_back(entry);
     }
@@ -112,6 +142,11 @@ Json tree_of(const CriterionFit& fit) {
                                         {"exact", number(slope.exact)}});
     tree["exact_curves"] = {{"depth", curves_along("depth", "width", fit.exact_in_depth)},
                             {"width", curves_along("width", "depth", fit.exact_in_width)}};
+    tree["infinite_curves"] = Json::array();
+    for (const auto& curve : fit.infinite)
+        tree["infinite_curves"].push_back({{"width", curve.width ? Json(*curve.width) : Json(nullptr)},
+                                           {"depth", curve.depth},
+                                           {"eta_star", numbers(curve.eta_star)}});
     tree["asymptote"] = asymptote(fit);
     return tree;
 }
@@ -127,19 +162,79 @@ std::string shown(const std::optional<double>& x, const char* format) {
     return x && std::isfinite(*x) ? fmt::format(fmt::runtime(format), *x) : std::string("-");
 }
 
-void print_cells(std::string& out, const CriterionFit& fit) {
-    const bool theory = fit.exact.has_value();
+// What is true of some cells only.
+void print_remarks(std::string& out, const CriterionFit& fit) {
+    std::size_t resampled = 0;
+    std::size_t controlled = 0;
+    double least = HUGE_VAL;
+    double most = 0;
+    const CellFit* largest = nullptr;
+    for (const auto& cell : fit.cells) {
+        resampled += cell.interval == IntervalMethod::bootstrap_t;
+        if (cell.variance_ratio) {
+            ++controlled;
+            least = std::min(least, *cell.variance_ratio);
+            most = std::max(most, *cell.variance_ratio);
+        }
+        if (cell.f2_share && *cell.f2_share > much
+            && (largest == nullptr || *cell.f2_share > *largest->f2_share))
+            largest = &cell;
+    }
+    if (controlled > 0)
+        out += fmt::format("  (control variates in {} of {} cells: {:.3g} to {:.3g} times less variance)\n",
+                           controlled, fit.cells.size(), least, most);
+    if (resampled > 0)
+        out += fmt::format("  (not log-normal, intervals by bootstrap-t: {} of {} cells)\n", resampled,
+                           fit.cells.size());
+    if (largest != nullptr)
+        out += fmt::format("  (eta* is that of a unit error; E f^2 G / E G, which that leaves out, is up to "
+                           "{:.2g} %, at L/n = {}/{})\n",
+                           100 * *largest->f2_share, largest->depth, largest->width);
+}
+
+// Which entries of a table to show: all where they are few or asked for, else the first and the last of each width.
+template <class Entry>
+std::vector<bool> lines_to_show(const std::vector<Entry>& entries, bool all) {
+    std::vector<bool> show(entries.size(), all || entries.size() <= most_lines);
+    for (std::size_t i = 0; i < entries.size(); ++i)
+        if (i == 0 || i + 1 == entries.size() || entries[i].width != entries[i - 1].width
+            || entries[i].width != entries[i + 1].width)
+            show[i] = true;
+    return show;
+}
+
+std::string hidden(const std::vector<bool>& show, const char* what) {
+    const auto number = std::count(show.begin(), show.end(), false);
+    return number == 0 ? std::string() : fmt::format("  ({} {} between these: --all)\n", number, what);
+}
+
+void print_cells(std::string& out, const CriterionFit& fit, bool all) {
+    // Exact where there is such a theory, else of infinite width where there is that.
+    const bool exact = fit.exact.has_value();
+    const bool theory = exact || std::any_of(fit.cells.begin(), fit.cells.end(), [](const auto& cell) {
+                            return cell.infinite.has_value();
+                        });
     out += fmt::format("  {:>8} {:>6} {:>9} {:>11}  {:<24}", "width", "depth", "networks", "eta*",
                        "95 % interval");
-    out += theory ? fmt::format(" {:>11} {:>7}\n", "exact", "z") : "\n";
-    for (const auto& cell : fit.cells) {
+    out += theory ? fmt::format(" {:>11} {:>7}\n", exact ? "exact" : "n = inf", "z") : "\n";
+    const auto show = lines_to_show(fit.cells, all);
+    for (std::size_t i = 0; i < fit.cells.size(); ++i) {
+        if (!show[i]) continue;
+        const auto& cell = fit.cells[i];
         out += fmt::format("  {:>8} {:>6} {:>9} {:>11}  {:<24}", cell.width, cell.depth, cell.networks,
                            shown(cell.eta_star, "{:.5g}"), cell.eta_star ? shown(cell.ci95, "{:.5g}") : "-");
         if (theory)
-            out += fmt::format(" {:>11} {:>7}", shown(cell.exact, "{:.5g}"), shown(cell.z, "{:+.2f}"));
+            out += fmt::format(" {:>11} {:>7}", shown(exact ? cell.exact : cell.infinite, "{:.5g}"),
+                               shown(cell.z, "{:+.2f}"));
         if (!cell.note.empty()) out += "  " + cell.note;
         out += "\n";
     }
+    out += hidden(show, "cells");
+    if (theory && !exact)
+        out += "  (n = inf: exact at infinite width; z where what finite width changes, some L/n of it, is "
+               "well below "
+               "the error)\n";
+    print_remarks(out, fit);
 }
 
 void print_law(std::string& out, const CriterionFit& fit) {
@@ -166,23 +261,27 @@ void print_law(std::string& out, const CriterionFit& fit) {
     line("width exponent a", fit.law.width, exact.width, relative.width, "{:+.4f}");
     line("constant C", fit.law.constant, exact.constant, relative.constant, "{:.4g}");
     if (fit.law.degrees > 0 && fit.law.p_value < 1e-3)
-        out += fmt::format(
-            "  (not one power law over this range, chi^2 = {:.3g} for {} degrees of freedom: see the local "
-            "slopes)\n",
-            fit.law.chi_squared, fit.law.degrees);
+        out += fmt::format("  (not one power law over this range, chi^2 = {:.3g} for {} degrees of freedom: "
+                           "an exponent is {}; "
+                           "see the local slopes)\n",
+                           fit.law.chi_squared, fit.law.degrees, target_text);
 }
 
-void print_slopes(std::string& out, const CriterionFit& fit) {
+void print_slopes(std::string& out, const CriterionFit& fit, bool all) {
     if (fit.slopes.empty()) return;
     out += fmt::format("\n  {:>8}  {:<14} {:>11}  {:<24}", "width", "depths", "local slope", "95 % interval");
     out += fit.exact ? fmt::format(" {:>11}\n", "exact") : "\n";
-    for (const auto& slope : fit.slopes) {
+    const auto show = lines_to_show(fit.slopes, all);
+    for (std::size_t i = 0; i < fit.slopes.size(); ++i) {
+        if (!show[i]) continue;
+        const auto& slope = fit.slopes[i];
         out += fmt::format("  {:>8}  {:<14} {:>11}  {:<24}", slope.width,
                            fmt::format("{} -> {}", slope.depth, slope.next_depth),
                            fmt::format("{:+.4f}", slope.slope.value), shown(slope.slope.ci95, "{:+.4f}"));
         if (fit.exact) out += fmt::format(" {:>11}", shown(slope.exact, "{:+.4f}"));
         out += "\n";
     }
+    out += hidden(show, "slopes");
 }
 
 } // namespace
@@ -207,15 +306,26 @@ std::string to_json(const FitReport& report, const Source& source) {
     return tree.dump(2) + "\n";
 }
 
-std::string to_text(const FitReport& report) {
+std::string to_text(const FitReport& report, bool all) {
     std::string out;
-    for (const auto& fit : report.fits) {
-        out += fmt::format("{} criterion, threshold {:g}, layer {}\n", fit.criterion->name(), fit.threshold,
-                           name_of(fit.layer));
-        print_cells(out, fit);
+    for (std::size_t i = 0; i < report.fits.size(); ++i) {
+        const auto& fit = report.fits[i];
+        out += fmt::format("{} criterion, threshold {:g}, layer {}{}\n", fit.criterion->name(), fit.threshold,
+                           name_of(fit.layer), fit.statistic == Average::median ? ", median" : "");
+        print_cells(out, fit, all);
         print_law(out, fit);
-        print_slopes(out, fit);
+        print_slopes(out, fit, all);
         out += "\n";
+        // Of what only scales with the threshold, the factor.
+        for (; fit.criterion->scales() && i + 1 < report.fits.size()
+               && report.fits[i + 1].criterion == fit.criterion;
+             ++i) {
+            const double threshold = report.fits[i + 1].threshold;
+            out += fmt::format(
+                "{} criterion, threshold {:g}: eta*, its intervals and C are {:.6g} times those of "
+                "threshold {:g}; all else is the same\n\n",
+                fit.criterion->name(), threshold, std::sqrt(threshold / fit.threshold), fit.threshold);
+        }
     }
     for (const auto& warning : report.warnings) out += fmt::format("warning: {}\n", warning);
     return out;

@@ -31,7 +31,7 @@ ExitCode fit_command(const Arguments& arguments) {
                 "{}: {} widths x {} depths x {} networks x {} rates; engine {}, train {}, rates {}\n\n",
                 options->file.string(), spec.width.size(), spec.depth.size(), spec.seeds, spec.eta.size(),
                 name_of(spec.engine), name_of(spec.model.train), name_of(spec.model.parametrization))
-                + to_text(report));
+                + to_text(report, options->all));
     }
     return ExitCode::done;
 }

@@ -177,6 +177,27 @@ std::string criteria_help() {
 
 } // namespace
 
+namespace {
+
+// A:B is a range, all else a LIST.
+std::vector<analysis::Range> parse_ranges(const std::string& option, const std::string& text) {
+    std::vector<analysis::Range> ranges;
+    const auto colon = text.find(':');
+    if (colon != std::string::npos && text.find_first_of(":,", colon + 1) == std::string::npos) {
+        const auto first = sweep::parse_integer(option, text.substr(0, colon));
+        const auto last = sweep::parse_integer(option, text.substr(colon + 1));
+        if (first > last)
+            throw UsageError(
+                fmt::format("{}: {} descends; A:B goes from A up to B", option, in_quotes(text)));
+        ranges.push_back({first, last});
+    } else {
+        for (const auto value : sweep::parse_integer_list(option, text)) ranges.push_back({value, value});
+    }
+    return ranges;
+}
+
+} // namespace
+
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     Parser parser("usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
                   "of its power law, "
@@ -189,12 +210,20 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     add_thresholds(parser, thresholds);
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
-    parser.option(
-        "resamples", "2000", "bootstrap resamples behind each interval", [&](const std::string& text) {
-            fit.resamples = sweep::parse_count("resamples", text);
-            if (fit.resamples < 100 || fit.resamples > 10'000'000)
-                throw UsageError(fmt::format("resamples: {} is not between 100 and 10000000", fit.resamples));
-        });
+    parser.option("statistic", "mean", "mean or median of the networks: what must not exceed the threshold",
+                  [&](const std::string& text) { fit.statistic = parse_name<analysis::Average>(text); });
+    parser.option("width", "only these widths: a LIST, or A:B for all from A to B",
+                  [&](const std::string& text) { fit.widths = parse_ranges("width", text); });
+    parser.option("depth", "only these depths",
+                  [&](const std::string& text) { fit.depths = parse_ranges("depth", text); });
+    parser.flag("all", "show every line of long tables", options.all);
+    parser.option("resamples", "2000", "bootstrap resamples behind an interval that needs them",
+                  [&](const std::string& text) {
+                      fit.resamples = sweep::parse_count("resamples", text);
+                      if (fit.resamples < 100 || fit.resamples > 10'000'000)
+                          throw UsageError(
+                              fmt::format("resamples: {} is not between 100 and 10000000", fit.resamples));
+                  });
     parser.option("seed", "0", "seed of the resampling",
                   [&](const std::string& text) { fit.seed = sweep::parse_count("seed", text, true); });
     parser.file("json", json_help, options.json);

@@ -1,5 +1,6 @@
 #include "etastar/plan/plan.hpp"
 
+#include "etastar/analysis/prediction.hpp"
 #include "etastar/app/commands.hpp"
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/trial/kind.hpp"
@@ -9,6 +10,32 @@
 #include <algorithm>
 
 namespace etastar::app {
+namespace {
+
+// The 95 % intervals to come.
+std::string show_prediction(const analysis::Prediction& prediction) {
+    std::string out;
+    const auto exponent = [&](const char* what, const std::optional<double>& half_width) {
+        if (half_width) out += fmt::format("{:<16} +- {:.2g}\n", what, *half_width);
+    };
+    exponent("depth exponent", prediction.depth_exponent);
+    exponent("width exponent", prediction.width_exponent);
+    for (const auto& [width, slopes] : prediction.widths) {
+        std::string line;
+        for (const auto& slope : slopes)
+            line += fmt::format("{}{} -> {}: +- {:.2g}", line.empty() ? "" : ", ", slope.depth,
+                                slope.next_depth, slope.half_width);
+        out += fmt::format("{:<16} width {}: {}\n", "local slopes", width, line);
+    }
+    if (!out.empty())
+        out += fmt::format(
+            "{:<16} half of the 95 % intervals of `fit`, linear criterion; the finite one from the same "
+            "variance, less where control variates help\n",
+            "");
+    return out;
+}
+
+} // namespace
 
 ExitCode plan_command(const Arguments& arguments, int ranks) {
     const auto options = parse_sweep("plan", arguments);
@@ -44,6 +71,7 @@ ExitCode plan_command(const Arguments& arguments, int ranks) {
                              ranks == 1 ? "" : "s"));
     line("largest network", fmt::format("width {}, depth {}: {}", largest.width, largest.depth,
                                         show_duration(largest.cost.seconds)));
+    if (const auto prediction = analysis::predict(plan)) out += show_prediction(*prediction);
     line("spec", to_json(spec));
     write_document("-", out);
     return ExitCode::done;

@@ -111,17 +111,19 @@ TEST_CASE("thresholds and layers scale as they must") {
     CHECK(star("finite", 1, theory::Layer::output) == Catch::Approx(star("finite", 1, theory::Layer::last)));
 }
 
-TEST_CASE("the linear estimate weighs each network by 1 + f^2") {
+TEST_CASE("the linear estimate is that of a unit error, with the share of f^2 beside it") {
     auto table = fabricated({400}, {2}, 40);
-    double expected = 0;
-    const auto rows = test::rows_of(table);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        auto& row = rows[i];
+    double response = 0;
+    double weighted = 0;
+    for (auto& row : test::rows_of(table)) {
         row.output = static_cast<double>(row.seed % 3);
-        if (i % table.plan.rates() == 0) expected += (1 + row.output * row.output) * row.response_last / 40;
+        response += row.response_last;
+        weighted += row.output * row.output * row.response_last;
     }
-    const auto report = analysis::fit(table, {});
-    CHECK(*report.fits[0].cells[0].eta_star == Catch::Approx(std::sqrt(1 / expected)));
+    const double rows = static_cast<double>(test::rows_of(table).size());
+    const auto cell = analysis::fit(table, {}).fits[0].cells[0];
+    CHECK(*cell.eta_star == Catch::Approx(std::sqrt(rows / response)));
+    CHECK(*cell.f2_share == Catch::Approx(weighted / response));
 }
 
 TEST_CASE("cells without an answer say why and stay out of the regression") {

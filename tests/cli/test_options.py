@@ -169,7 +169,7 @@ class Grammar(Case):
         for command, options in (("plan", ["--frobnicate", "--wid", "--eta-u", "--weight", "--threshold", "-w", "-x",
                                            "--Width"]),
                                  ("sweep", ["--frobnicate", "--out", "--over", "--first", "--json"]),
-                                 ("fit", ["--crit", "--thresh", "--lay", "--js", "--width", "--config"]),
+                                 ("fit", ["--crit", "--thresh", "--lay", "--js", "--engine", "--config"]),
                                  ("theory", ["--wid", "--dep", "--et", "--seeds", "--crit"])):
             for option in options:
                 with self.subTest(command=command, option=option):

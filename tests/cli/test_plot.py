@@ -219,7 +219,11 @@ class Drawing(PlotCase):
             expected = {(cell[axis], cell["eta_star"]) for fit in (linear, finite) for cell in fit["cells"] if cell["eta_star"]}
             self.assertEqual(drawn, expected)
             ratios = {y for bars in below.containers for y in bars.lines[0].get_ydata()}
-            self.assertLessEqual(ratios, {cell["ratio"]["value"] for cell in linear["cells"]})
+            self.assertLessEqual(ratios, {cell["ratio"]["value"] for cell in linear["cells"]}
+                                 | {cell["ratio_infinite"]["value"] for cell in finite["cells"] if cell["ratio_infinite"]})
+            if axis == "depth":
+                curve, = finite["infinite_curves"]
+                self.assertTrue(any(np.array_equal(line.get_ydata(), curve["eta_star"]) for line in top.lines))
 
     def test_guide_and_key(self):
         document = self.fit(self.path)
@@ -237,6 +241,8 @@ class Drawing(PlotCase):
         document = self.fit(self.path)
         for cell in document["fits"][0]["cells"]:
             cell["ratio"] = {"value": 1.02, "ci95": [0.95, 1.1]}
+        for cell in document["fits"][1]["cells"]:
+            cell["ratio_infinite"] = {"value": 0.97, "ci95": [0.93, 1.01]}
         cell = document["fits"][0]["cells"][2]
         cell.update(eta_star=1e-9 * cell["exact"], ci95=None, ratio={"value": 1e-9, "ci95": None})
         cell = document["fits"][0]["cells"][4]

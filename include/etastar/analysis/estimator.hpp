@@ -1,10 +1,13 @@
 #pragma once
 
+#include "etastar/analysis/intervals.hpp"
 #include "etastar/analysis/statistics.hpp"
 #include "etastar/analysis/table.hpp"
+#include "etastar/names.hpp"
 #include "etastar/theory/moments.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,10 +18,22 @@ namespace etastar::analysis {
 
 class Estimator;
 
+// What of the networks must not exceed the threshold.
+enum class Average { mean, median };
+
+// Widths or depths from `first` to `last`; a single one where these agree.
+struct Range {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+};
+
 struct FitOptions {
     std::vector<const Estimator*> criteria; // none: every one whose columns the rows have
     std::vector<double> thresholds{1.0};
     theory::Layer layer = theory::Layer::last;
+    Average statistic = Average::mean;
+    std::vector<Range> widths; // none: all
+    std::vector<Range> depths;
     std::size_t resamples = 2000;
     std::uint64_t seed = 0;
     bool curves = false; // also what figures need
@@ -32,11 +47,18 @@ struct CellFit {
     std::optional<double> eta_star;
     Interval ci95;
     bool outside_grid = false; // no value because the rates do not bracket the threshold
-    double relative_error = 0; // standard error of log eta*
+    IntervalMethod interval = IntervalMethod::none;
+    double relative_error = std::numeric_limits<double>::quiet_NaN(); // standard error of log eta*
+    // log eta* by the estimate that the interval belongs to, where that is another than eta_star; regressions take it.
+    std::optional<Measurement> log_rate;
+    std::optional<double> f2_share;       // mean f^2 G / mean G: what a unit error leaves out
+    std::optional<double> variance_ratio; // without control variates over with them
     std::optional<double> exact;
-    std::optional<Measurement>
-        log_ratio;           // log of (c / mean G)^(1/2) against exact: the test of theory, without f^2
-    std::optional<double> z; // of the mean response against its exact expectation
+    std::optional<double> infinite;       // eta* at infinite width
+    std::optional<Measurement> log_ratio; // log of eta* over exact: the test of theory
+    // Of the mean response against its exact expectation; where there is none, of log eta* against infinite width, if
+    // what finite width changes is well below the error.
+    std::optional<double> z;
     std::string note;
 };
 
@@ -49,6 +71,7 @@ struct CellCurve {
     std::vector<double> mean; // over networks; infinite where one is
     std::vector<Interval> ci95;
     std::vector<double> linear; // the mean that the first order in eta predicts; none where it does not apply
+    std::vector<double> infinite; // the mean at infinite width; none where there is no theory
 };
 
 // The power law of the depth that the exact eta* tends to in wide, deep networks; the same at every width.
@@ -66,6 +89,9 @@ public:
     virtual std::string_view name() const = 0;        // as --criterion and the JSON have it
     virtual std::string_view description() const = 0; // a few words for --help
 
+    // eta* is proportional to the root of the threshold, and all else is the same for every threshold.
+    virtual bool scales() const { return false; }
+
     // Real-valued columns that it reads.
     virtual std::vector<std::string> columns(theory::Layer layer) const = 0;
 
@@ -75,6 +101,10 @@ public:
     // eta* by theory at that width and depth; nothing where there is no theory or no such rate.
     virtual std::optional<double> exact(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
                                         theory::Layer layer, double threshold) const;
+
+    // eta* by theory at infinite width.
+    virtual std::optional<double> infinite(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
+                                           theory::Layer layer, double threshold) const;
 
     // Nothing where there is no such law.
     virtual std::optional<Asymptote> asymptote(const TrialTable& table, theory::Layer layer,
@@ -91,3 +121,10 @@ std::span<const Estimator* const> estimators();
 const Estimator& estimator(std::string_view name);
 
 } // namespace etastar::analysis
+
+template <>
+struct etastar::Names<etastar::analysis::Average> {
+    static constexpr std::string_view what = "statistic";
+    static constexpr NameTable<analysis::Average, 2> table{
+        {{"mean", analysis::Average::mean}, {"median", analysis::Average::median}}};
+};

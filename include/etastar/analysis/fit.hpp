@@ -21,7 +21,7 @@ struct LocalSlope {
     std::optional<double> exact;
 };
 
-// eta* = constant * n^width * L^depth.
+// eta* = constant * n^width * L^depth, by least squares with the weights of theory_weight.
 struct PowerLaw {
     std::optional<LinearEstimate>
         constant; // value and interval of the constant itself, error of its logarithm
@@ -39,10 +39,18 @@ struct ExactCurve {
     std::vector<double> eta_star; // NaN where there is none
 };
 
+// eta* at infinite width, from the smallest to the largest depth that ran.
+struct InfiniteCurve {
+    std::optional<std::uint32_t> width; // none where it is the same at all widths
+    std::vector<std::uint32_t> depth;
+    std::vector<double> eta_star; // NaN where there is none
+};
+
 struct CriterionFit {
     const Estimator* criterion = nullptr;
     double threshold = 1;
     theory::Layer layer = theory::Layer::last;
+    Average statistic = Average::mean;
     std::vector<CellFit> cells;
     PowerLaw law;
     std::optional<PowerLaw> exact;    // the same regression, with the same weights, on the exact values
@@ -50,6 +58,7 @@ struct CriterionFit {
     std::vector<LocalSlope> slopes;
     std::vector<ExactCurve> exact_in_depth; // one per width; with FitOptions::curves, as all that follows
     std::vector<ExactCurve> exact_in_width; // one per depth
+    std::vector<InfiniteCurve> infinite;
     std::optional<Asymptote> asymptote;
     std::vector<std::uint32_t> asymptote_depth; // ends of its line: smallest and largest depth that ran
     std::vector<double> asymptote_rate;         // eta* there
@@ -72,7 +81,7 @@ struct FitReport {
     std::vector<std::string> warnings;
 };
 
-// Throws UsageError where a criterion needs a column that the rows do not have.
+// Throws UsageError where a criterion needs a column that the rows do not have, or a range selects nothing.
 FitReport fit(const TrialTable& table, const FitOptions& options);
 
 } // namespace etastar::analysis

@@ -15,7 +15,8 @@ struct Source {
 // The JSON document of `etastar fit --json` (docs/format.md); what figures need is there with FitOptions::curves.
 std::string to_json(const FitReport& report, const Source& source);
 
-// The same for a person: tables of cells, exponents and local slopes, and the warnings.
-std::string to_text(const FitReport& report);
+// The same for a person: tables of cells, exponents and local slopes, and the warnings. Long tables are folded unless
+// `all` is to be shown; of thresholds that only scale eta*, all but the first are a line.
+std::string to_text(const FitReport& report, bool all = false);
 
 } // namespace etastar::analysis

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -23,27 +22,6 @@ struct Samples {
 
 std::vector<double> column_means(const Samples& samples);
 
-// A statistic of the column means. May return -infinity or +infinity where the answer lies below or above
-// what the samples can tell.
-using Statistic = std::function<double(std::span<const double> means)>;
-
-struct BootstrapResult {
-    double value = 0;          // of the samples themselves
-    double standard_error = 0; // jackknife; NaN where a leave-one-out value is not finite
-    Interval ci95;             // bias-corrected and accelerated bootstrap
-};
-
-// Resamples networks. Bias-corrected and accelerated intervals (Efron, J. Am. Stat. Assoc. 82, 1987) because
-// the responses are skewed; they are those of scipy.stats.bootstrap. Reproducible: `seed` and `cell` name the
-// random stream. With fewer than two samples the error and the interval are NaN.
-BootstrapResult bootstrap(const Samples& samples, const Statistic& statistic, std::size_t resamples,
-                          std::uint64_t seed, std::uint32_t width, std::uint32_t depth);
-
-// The same of several statistics from one resampling: each result is that of the statistic alone.
-std::vector<BootstrapResult> bootstrap(const Samples& samples, std::span<const Statistic> statistics,
-                                       std::size_t resamples, std::uint64_t seed, std::uint32_t width,
-                                       std::uint32_t depth);
-
 // A value known with a standard error that was itself estimated with some degrees of freedom.
 struct Measurement {
     double value = 0;
@@ -64,13 +42,18 @@ LinearEstimate linear_combination(std::span<const double> weights, std::span<con
 struct Regression {
     bool determined = false; // false: collinear or too few points
     std::vector<LinearEstimate> coefficients;
-    double chi_squared = 0;  // of the residuals, in units of the measurements' errors
+    double chi_squared = 0;  // least sum of squared residuals in units of the measurements' errors
     std::size_t degrees = 0; // points - coefficients
     double p_value = 1;      // of a chi_squared at least as large if the model held
 };
 
-// Weighted least squares of the measurements on `predictors` (each as long as the measurements), weights
-// 1/error^2.
+// Weighted least squares of the measurements on `predictors` (each as long as the measurements); `weights` are positive
+// and known beforehand. The errors are those that follow from the measurements' own.
+Regression weighted_regression(std::span<const Measurement> measurements,
+                               const std::vector<std::vector<double>>& predictors,
+                               std::span<const double> weights);
+
+// The same with weights 1/error^2.
 Regression weighted_regression(std::span<const Measurement> measurements,
                                const std::vector<std::vector<double>>& predictors);
 

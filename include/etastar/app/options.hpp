@@ -31,6 +31,7 @@ struct FitCommandOptions {
     std::filesystem::path file;
     analysis::FitOptions fit;
     std::string json; // file name, "-" for standard output, empty for none
+    bool all = false; // lines of long tables
 };
 
 struct MergeOptions {
