@@ -72,6 +72,7 @@ class Fit:
     threshold: float
     layer: str
     cells: list[Cell]
+    is_exact: bool                        # theory is that of each cell's width, not of infinite width
     exact: dict[str, list[ExactCurve]]    # by the axis along which they go
     infinite: list[ExactCurve]            # over depths, at infinite width, where nothing is exact at this one; at 0: of any width
     guide: tuple[str, np.ndarray, np.ndarray] | None    # the law as text, depths, eta*
@@ -174,7 +175,7 @@ def read_fit(tree: dict) -> Fit:
     line = tree["asymptote"]
     guide = line and (str(line["law"]), numbers(line["depth"]), numbers(line["eta_star"]))
     return Fit(str(tree["criterion"]), float(tree["threshold"]), str(tree["layer"]),
-               [read_cell(cell, is_exact) for cell in tree["cells"]], exact, infinite, guide)
+               [read_cell(cell, is_exact) for cell in tree["cells"]], is_exact, exact, infinite, guide)
 
 
 def read_curve(tree: dict) -> Curve:
@@ -416,7 +417,8 @@ def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
                         **(INFINITE if curve.at == 0 else {**INFINITE, "color": colours(len(lines))[lines.index(curve.at)]}))
             styles.append(sample(label + r", $n\to\infty$", **INFINITE))
         elif any(np.isfinite(cell.exact) for cell in fit.cells) and fit.exact[axis] or len(xs) == 1:
-            styles.append(sample("exact, " + label, **({"marker": "_", "ms": 14, "ls": ""} if len(xs) == 1 else {})))
+            name = "exact, " + label if fit.is_exact else label + r", $n\to\infty$"
+            styles.append(sample(name, **({"marker": "_", "ms": 14, "ls": ""} if len(xs) == 1 else {})))
     if np.isfinite([cell.star[1:] for cell in every]).any():
         styles.append(bar_sample())
     for fit in fits:

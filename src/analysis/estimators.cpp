@@ -42,7 +42,8 @@ std::optional<Asymptote> Estimator::asymptote(const TrialTable&, theory::Layer, 
 std::optional<CellCurve> Estimator::curve(const Cell&, const FitOptions&) const { return std::nullopt; }
 
 Interval exponential(const Interval& logs) {
-    const auto end = [](double x) { return std::isfinite(x) ? std::exp(x) : std::nan(""); };
+    // Open where a rate cannot be that far.
+    const auto end = [](double x) { return std::isnormal(std::exp(x)) ? std::exp(x) : std::nan(""); };
     return {end(logs.low), end(logs.high)};
 }
 
@@ -110,6 +111,10 @@ void take(CellFit& fit, const std::optional<Measurement>& log_rate, Interval log
     // std::min and std::max keep an open end, a NaN in the first place.
     fit.ci95.low = std::min(fit.ci95.low, *fit.eta_star);
     fit.ci95.high = std::max(fit.ci95.high, *fit.eta_star);
+    if (std::isfinite(fit.ci95.low) && std::isfinite(fit.ci95.high)) return;
+    // An open end bounds nothing: no regression may take the estimate as if it had an error bar.
+    fit.log_rate.reset();
+    fit.relative_error = std::nan("");
 }
 
 } // namespace etastar::analysis

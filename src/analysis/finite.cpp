@@ -97,20 +97,74 @@ struct Crossing {
     double part = 0; // of the way from rate above - 1 to rate above
 };
 
-Crossing find_crossing(const std::vector<double>& log_rates, const std::vector<double>& log_changes,
-                       double log_threshold) {
+// Points of the curve between two rates, where the step is near that of infinite width: the curve of theory, bent so that
+// it goes through the points at both ends. What it leaves to interpolate is what finite width changes, not the curve itself.
+struct Points {
+    std::vector<double> log_rates;
+    std::vector<double> log_changes;
+};
+
+Points with_points_between(const Cell& cell, theory::Layer layer, const std::vector<double>& log_rates,
+                           const std::vector<double>& log_changes, std::size_t above) {
+    constexpr int pieces = 16;
+    constexpr double near = 0.25; // of log dz^2
+    Points points{log_rates, log_changes};
+    const auto theory = [&](double log_rate) {
+        const auto change2 = infinite_change2(*cell.table, cell.width, cell.depth, layer, std::exp(log_rate));
+        return change2 ? std::log(*change2) : std::nan("");
+    };
+    // The polynomial through what finite width changes at up to four rates about these two.
+    std::vector<double> at;
+    std::vector<double> excess;
+    const std::size_t first = above >= 2 ? above - 2 : 0;
+    for (std::size_t k = first; k < log_rates.size() && k < first + 4; ++k) {
+        const double difference = log_changes[k] - theory(log_rates[k]);
+        if (std::abs(difference) < near) {
+            at.push_back(log_rates[k]);
+            excess.push_back(difference);
+        } else if (k + 1 == above || k == above) {
+            return points;
+        }
+    }
+    const auto interpolated = [&](double log_rate) {
+        double sum = 0;
+        for (std::size_t i = 0; i < at.size(); ++i) {
+            double weight = 1;
+            for (std::size_t k = 0; k < at.size(); ++k)
+                if (k != i) weight *= (log_rate - at[k]) / (at[i] - at[k]);
+            sum += weight * excess[i];
+        }
+        return sum;
+    };
+    const double left = log_rates[above - 1];
+    const double width = log_rates[above] - left;
+    for (int i = 1; i < pieces; ++i) {
+        const double log_rate = left + width * i / pieces;
+        const auto place = static_cast<std::ptrdiff_t>(above) + i - 1;
+        points.log_rates.insert(points.log_rates.begin() + place, log_rate);
+        points.log_changes.insert(points.log_changes.begin() + place,
+                                  theory(log_rate) + interpolated(log_rate));
+    }
+    return points;
+}
+
+Crossing find_crossing(const Cell& cell, theory::Layer layer, const std::vector<double>& log_rates,
+                       const std::vector<double>& log_changes, double log_threshold) {
     Crossing crossing{first_crossing(log_rates, log_changes, log_threshold), 0, 0, 0};
     if (!std::isfinite(crossing.log_rate)) return crossing;
     const auto after = std::upper_bound(log_rates.begin() + 1, log_rates.end() - 1, crossing.log_rate);
     crossing.above = static_cast<std::size_t>(after - log_rates.begin());
+    const auto fine = with_points_between(cell, layer, log_rates, log_changes, crossing.above);
+    crossing.log_rate = first_crossing(fine.log_rates, fine.log_changes, log_threshold);
+
     const double left = log_rates[crossing.above - 1];
     const double width = log_rates[crossing.above] - left;
-    crossing.part = (crossing.log_rate - left) / width;
+    crossing.part = std::clamp((crossing.log_rate - left) / width, 0.0, 1.0);
     const double rise = log_changes[crossing.above] - log_changes[crossing.above - 1];
     crossing.slope = rise / width;
     const double step = std::abs(rise) / 100;
-    const double before = first_crossing(log_rates, log_changes, log_threshold - step);
-    const double behind = first_crossing(log_rates, log_changes, log_threshold + step);
+    const double before = first_crossing(fine.log_rates, fine.log_changes, log_threshold - step);
+    const double behind = first_crossing(fine.log_rates, fine.log_changes, log_threshold + step);
     if (std::isfinite(before) && std::isfinite(behind) && behind > before)
         crossing.slope = 2 * step / (behind - before);
     return crossing;
@@ -125,7 +179,7 @@ std::string unbracketed(double log_rate, const std::vector<double>& log_rates) {
 }
 
 // The step itself: eta* is where the mean of dz^2 over networks crosses the threshold, interpolated in log-log between
-// the rates.
+// the rates, along the curve of infinite width where there is one.
 class Finite final : public Estimator {
 public:
     std::string_view name() const override { return "finite"; }
@@ -155,7 +209,7 @@ public:
             of_median(samples, log_rates, threshold, fit);
         else if (cell.depth >= explosive * cell.width)
             fit.note = fmt::format("L/n >= {}: the mean step is carried by explosions rarer than any sample; "
-                                   "--statistic median has an answer",
+                                   "--statistic median may have an answer",
                                    explosive);
         else
             of_mean(cell, networks, samples, log_rates, options, threshold, fit);
@@ -191,7 +245,8 @@ private:
     static void of_mean(const Cell& cell, const std::vector<std::uint64_t>& networks, const Samples& samples,
                         const std::vector<double>& log_rates, const FitOptions& options, double threshold,
                         CellFit& fit) {
-        const auto crossing = find_crossing(log_rates, logs(column_means(samples)), std::log(threshold));
+        const auto crossing =
+            find_crossing(cell, options.layer, log_rates, logs(column_means(samples)), std::log(threshold));
         if (!std::isfinite(crossing.log_rate)) {
             fit.outside_grid = true;
             fit.note = unbracketed(crossing.log_rate, log_rates);
@@ -201,6 +256,7 @@ private:
 
         // Each network's change at eta*, interpolated as the mean is.
         std::vector<double> at_crossing;
+        at_crossing.reserve(samples.count());
         for (std::size_t i = 0; i < samples.count(); ++i) {
             const double* row = &samples.values[i * samples.columns + crossing.above - 1];
             const bool zero = row[0] == 0 || row[1] == 0;
@@ -250,6 +306,7 @@ private:
         if (!(std::abs(mean.value - std::log(expectation)) < believable * mean.standard_error)) return false;
 
         std::vector<double> y;
+        y.reserve(at_crossing.size());
         const double scale = column_means({1, at_crossing}).front();
         for (const double value : at_crossing) y.push_back(value / scale);
         const auto controlled = with_controls(y, {excess, error});

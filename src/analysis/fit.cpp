@@ -108,7 +108,7 @@ void warn(const std::vector<Cell>& cells, const FitOptions& options, FitReport& 
         if (deepest && cells[i].depth > deep * cells[i].width)
             heavy += fmt::format("{}{}/{}", heavy.empty() ? "" : ", ", cells[i].depth, cells[i].width);
     }
-    if (!heavy.empty())
+    if (!heavy.empty() && options.statistic == Average::mean)
         report.warnings.push_back(
             fmt::format("L/n > {} (up to {}): finite width bends the law, and the response is so "
                         "heavy-tailed that eta* of the sample's mean leans to large values; its interval and "
@@ -137,9 +137,10 @@ void warn(const std::vector<Cell>& cells, const FitOptions& options, FitReport& 
                  fmt::format("fewer than {} networks", few_networks));
     }
     if (options.layer == theory::Layer::max)
-        report.warnings.emplace_back(
-            "layer max: the mean over networks of each network's largest layer; it has no exact "
-            "theory and is at least the largest mean");
+        report.warnings.push_back(
+            fmt::format("layer max: the {0} over networks of each network's largest layer; it has no exact "
+                        "theory and is at least the largest {0}",
+                        name_of(options.statistic)));
 }
 
 // Those asked for, or all that can be had from this table.
@@ -159,9 +160,9 @@ std::vector<const Estimator*> chosen(const TrialTable& table, const FitOptions& 
     return result;
 }
 
-// eta* at finite width differs from that at infinite width by some multiple of L/n of it; this one is beyond what was
-// seen up to eight times eta*_lin (docs/science.md, section 8).
-constexpr double width_effect = 3;
+// What finite width takes from eta* of a whole step, as a multiple of L/n of it: up to 14 +- 2 was measured
+// (docs/results.md, section 6).
+constexpr double width_effect = 16;
 
 void compare_with_theory(const TrialTable& table, const Estimator& criterion, const FitOptions& options,
                          double threshold, CellFit& fit) {

@@ -4,6 +4,8 @@
 #include "estimators.hpp"
 #include "exact.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -56,17 +58,18 @@ public:
 
 private:
     // Whether there is an eta* at all.
-    static bool has_rate(double response, CellFit& fit) {
+    static bool has_rate(double response, const char* average, CellFit& fit) {
         if (response > 0 && std::isfinite(response)) return true;
-        fit.note = response > 0 ? "the response left the range of floating point"
-                                : "the response is zero: no rate reaches the threshold";
+        fit.note = fmt::format("the {} response is {}", average,
+                               response > 0 ? "beyond the range of floating point"
+                                            : "zero: no rate reaches the threshold");
         return false;
     }
 
     static void of_mean(const Cell& cell, const FitOptions& options, const std::vector<double>& draws,
                         double threshold, CellFit& fit) {
         const auto response = log_mean(draws, resampling(cell, options));
-        if (!has_rate(std::exp(response.sample), fit)) return;
+        if (!has_rate(std::exp(response.sample), "mean", fit)) return;
         const double log_threshold = std::log(threshold);
         fit.eta_star = std::exp((log_threshold - response.sample) / 2);
         take(fit,
@@ -82,7 +85,7 @@ private:
         std::sort(sorted.begin(), sorted.end());
         const auto rate = [&](double response) { return theory::critical_rate(response, threshold); };
         const double middle = median(draws);
-        if (!has_rate(middle, fit)) return;
+        if (!has_rate(middle, "median", fit)) return;
         fit.eta_star = rate(middle);
         const auto ranks = median_ranks(draws.size());
         if (!ranks.exist) return;
@@ -94,6 +97,7 @@ private:
     static void compare(double expectation, const std::vector<double>& draws, double threshold,
                         CellFit& fit) {
         if (!std::isfinite(expectation) || !(expectation > 0) || draws.size() < 2) return;
+        if (fit.interval != IntervalMethod::none && !fit.log_rate) return; // an open interval
         const auto n = static_cast<double>(draws.size());
         double mean = 0;
         for (const double draw : draws) mean += draw / n;

@@ -231,9 +231,14 @@ void print_cells(std::string& out, const CriterionFit& fit, bool all) {
     }
     out += hidden(show, "cells");
     if (theory && !exact)
-        out += "  (n = inf: exact at infinite width; z where what finite width changes, some L/n of it, is "
-               "well below "
-               "the error)\n";
+        out += "  (n = inf: exact at infinite width; z where what finite width takes, up to 16 L/n of it, is "
+               "below half the error)\n";
+    const bool open = std::any_of(fit.cells.begin(), fit.cells.end(), [](const auto& cell) {
+        return cell.eta_star && !(std::isfinite(cell.ci95.low) && std::isfinite(cell.ci95.high));
+    });
+    if (open)
+        out +=
+            "  (?: the sample bounds eta* on one side or on none; such a cell is in no exponent or slope)\n";
     print_remarks(out, fit);
 }
 
@@ -324,7 +329,8 @@ std::string to_text(const FitReport& report, bool all) {
             out += fmt::format(
                 "{} criterion, threshold {:g}: eta*, its intervals and C are {:.6g} times those of "
                 "threshold {:g}; all else is the same\n\n",
-                fit.criterion->name(), threshold, std::sqrt(threshold / fit.threshold), fit.threshold);
+                fit.criterion->name(), threshold, std::sqrt(threshold) / std::sqrt(fit.threshold),
+                fit.threshold);
         }
     }
     for (const auto& warning : report.warnings) out += fmt::format("warning: {}\n", warning);

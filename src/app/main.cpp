@@ -34,7 +34,7 @@ Measures how large a learning rate a deep ReLU network can take, and how it scal
   etastar COMMAND --help    options of a command
   etastar --version         version and git revision
 
-Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 the output file cannot be used;
+Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 a file cannot be used;
 4 stopped early by a signal or the time limit, --resume continues; 5 finished, with failed trials recorded.
 )";
 

@@ -23,6 +23,7 @@ using theory::Layer;
 
 constexpr const char* not_covered = "no theory at infinite width covers this model";
 constexpr const char* not_reached = "no rate reaches the threshold";
+constexpr const char* overflow = "the response is beyond the range of floating point";
 
 struct Cell {
     std::optional<std::uint32_t> width; // none where only the limit is asked for
@@ -89,7 +90,7 @@ private:
 
     // First columns of a line: width, where there is one, and depth; their names for no cell.
     std::string place(const std::optional<Cell>& cell) const {
-        const auto depth = cell ? fmt::format("{:>8}", cell->depth) : fmt::format("{:>8}", "depth");
+        auto depth = cell ? fmt::format("{:>8}", cell->depth) : fmt::format("{:>8}", "depth");
         if (options_.grid.width.empty()) return depth;
         return (cell ? fmt::format("{:>10} ", *cell->width) : fmt::format("{:>10} ", "width")) + depth;
     }
@@ -136,7 +137,11 @@ private:
         const auto rate_limit = linear_rate(limit, threshold);
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14.8g} {:>14.8g}\n", place(cell), threshold,
                              show(rate), show(rate_limit), here, limit);
-        auto result = entry(cell, threshold, rate, rate_limit, std::isnan(limit) ? not_covered : not_reached);
+        if (std::isinf(here)) notes_.insert(overflow);
+        auto result = entry(cell, threshold, rate, rate_limit,
+                            std::isnan(limit)   ? not_covered
+                            : std::isinf(limit) ? overflow
+                                                : not_reached);
         result["response"] = number(here);
         result["response_infinite"] = number(limit);
         result["response_last"] = number(response(exact_, cell, Layer::last));

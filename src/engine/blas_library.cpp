@@ -112,11 +112,11 @@ BlasLibrary load_with_buffers() {
     void* room = ::mmap(nullptr, 3 * buffer, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED) throw std::bad_alloc();
     ::munmap(room, 3 * buffer);
-    const auto blas = load();
+    auto blas = load();
     blas.set_num_threads(1);
     constexpr blasint n = 128; // smaller products may do without a buffer
-    const std::vector<float> factor(n * n);
-    std::vector<float> product(n * n);
+    const std::vector<float> factor(std::size_t{n} * n);
+    std::vector<float> product(std::size_t{n} * n);
     blas.sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0f, factor.data(), n, factor.data(), n,
                0.0f, product.data(), n);
     return blas;

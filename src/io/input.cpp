@@ -33,7 +33,7 @@ Input::Input(const fs::path& path) : path_(path) {
             fmt::format("{}: is not a readable HDF5 file ({})", path.string(), hdf5::last_error()));
 }
 
-bool Input::has_attribute(hid_t owner, const char* name) const {
+bool Input::has_attribute(hid_t owner, const char* name) {
     const HangGuard hang_guard;
     return H5Aexists(owner, name) > 0;
 }
@@ -91,7 +91,7 @@ Handle Input::dataset(const std::string& name, const Shape& shape) const {
     return data;
 }
 
-bool Input::has_type(const Handle& data, hid_t type) const {
+bool Input::has_type(const Handle& data, hid_t type) {
     const HangGuard hang_guard;
     const Handle found(H5Dget_type(data.get()), H5Tclose);
     return found && H5Tequal(found.get(), type) > 0;

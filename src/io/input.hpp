@@ -27,7 +27,7 @@ public:
     // one. To be called once the file's version is known: a seal of another is no damage.
     void refuse_remains() const;
 
-    bool has_attribute(hid_t owner, const char* name) const;
+    static bool has_attribute(hid_t owner, const char* name);
     std::string text(hid_t owner, const char* name) const;
     std::vector<std::uint32_t> integers(const char* name, std::size_t count) const;
 
@@ -35,7 +35,7 @@ public:
 
     // A dataset of this shape, in this file and not behind a link in another.
     hdf5::Handle dataset(const std::string& name, const Shape& shape) const;
-    bool has_type(const hdf5::Handle& data, hid_t type) const;
+    static bool has_type(const hdf5::Handle& data, hid_t type);
 
     // A part of a dataset.
     void read(const hdf5::Handle& data, hid_t type, const Shape& start, const Shape& count, void* out) const;

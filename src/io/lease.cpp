@@ -235,7 +235,7 @@ Lease Lease::acquire(const fs::path& file, const Writer& writer) {
                     if (try_flock(lock.get()) != Flock::held_by_another) break;
                     std::this_thread::sleep_for(look_interval);
                 }
-                return Lease(file, std::move(ours), text);
+                return {file, std::move(ours), text};
             }
             if (Clock::now() - start > patience_here) refuse(file, holder);
             std::this_thread::sleep_for(look_interval);
@@ -243,14 +243,14 @@ Lease Lease::acquire(const fs::path& file, const Writer& writer) {
         }
         const bool told_by_lock = state == Flock::taken && holder && holder->boot == writer.boot;
         if (holder && !told_by_lock && !follows(writer, *holder) && shows_life(path)) refuse(file, holder);
-        if (state == Flock::not_supported) return Lease(file, replace(file, writer, text), text);
+        if (state == Flock::not_supported) return {file, replace(file, writer, text), text};
         try {
             write_text(file, lock.get(), text);
         } catch (...) {
             ::unlink(path.c_str());
             throw;
         }
-        return Lease(file, std::move(lock), text);
+        return {file, std::move(lock), text};
     }
 }
 
@@ -281,7 +281,7 @@ void Lease::check() {
 std::optional<Writer> Lease::holder(const fs::path& file) {
     const auto lock = open_to_look(lock_of(file));
     if (!lock) return std::nullopt;
-    const auto holder = from_text(contents(lock.get()));
+    auto holder = from_text(contents(lock.get()));
     // Shared: looking must not keep a writer out, and a writer starting now tries again.
     if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0 && holder && holder->boot == Writer::here().boot)
         return std::nullopt;

@@ -37,9 +37,9 @@ void refuse_what_is_no_file(const fs::path& name) {
 void refuse_existing(const fs::path& name) {
     std::error_code ignored;
     if (fs::exists(fs::symlink_status(name, ignored)))
-        throw FileError(
-            fmt::format("{}: exists already; `etastar sweep --resume` continues it, --overwrite replaces it",
-                        name.string()));
+        throw FileError(fmt::format(
+            "{}: exists already; --overwrite replaces it, and `etastar sweep --resume` continues a sweep",
+            name.string()));
 }
 
 fs::path resolved(const fs::path& name) {

@@ -27,7 +27,7 @@ constexpr int most_looks = 3;
 constexpr std::chrono::milliseconds between_looks{2};
 
 sweep::Spec read_spec(const Input& input) {
-    if (!input.has_attribute(input.root(), "filetype") || input.text(input.root(), "filetype") != file_type)
+    if (!Input::has_attribute(input.root(), "filetype") || input.text(input.root(), "filetype") != file_type)
         throw FileError(
             fmt::format("{}: is an HDF5 file, but not of type {}", input.path().string(), file_type));
     const auto version = input.integers("format_version", 2);
@@ -51,7 +51,7 @@ sweep::Spec read_spec(const Input& input) {
 // A dataset of numbers as docs/format.md has it.
 Handle open_numbers(const Input& input, const std::string& name, hid_t type, const Input::Shape& shape) {
     auto data = input.dataset(name, shape);
-    if (!input.has_type(data, type)) input.refuse_damage(fmt::format("its {} have another type", name));
+    if (!Input::has_type(data, type)) input.refuse_damage(fmt::format("its {} have another type", name));
     return data;
 }
 
@@ -61,7 +61,7 @@ plan::Plan read_plan(const Input& input) {
     const auto data = open_numbers(input, "axes/eta_absolute", H5T_IEEE_F64LE, shape);
     std::vector<double> etas(spec.cells() * spec.eta.size());
     input.read(data, H5T_IEEE_F64LE, {0, 0, 0}, shape, etas.data());
-    const bool named = input.has_attribute(data.get(), "unit_theory");
+    const bool named = Input::has_attribute(data.get(), "unit_theory");
     try {
         return {std::move(spec), etas, named ? input.text(data.get(), "unit_theory") : std::string()};
     } catch (const UsageError& error) {
@@ -121,7 +121,7 @@ struct SweepReader::Implementation {
 
     Handle open_trials() const {
         auto data = input.dataset("trials", {plan.rows()});
-        if (!input.has_type(data, type.get()))
+        if (!Input::has_type(data, type.get()))
             input.refuse_damage(fmt::format("its trials have other fields than those of {}", kind.name()));
         return data;
     }
@@ -255,7 +255,7 @@ std::string SweepReader::provenance(const char* name) const {
     const hdf5::QuietErrors quiet;
     const auto& input = implementation_->input;
     const Handle group = input.group("provenance");
-    if (!group || !input.has_attribute(group.get(), name)) return {};
+    if (!group || !Input::has_attribute(group.get(), name)) return {};
     return input.text(group.get(), name);
 }
 

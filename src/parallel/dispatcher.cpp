@@ -59,7 +59,7 @@ std::size_t Dispatcher::drop_longer_than(double seconds) {
     std::size_t count = 0;
     // Of what was put back a late child may still have the result.
     for (; !all_handed_out() && units_[first_].seconds > seconds; ++first_)
-        count += put_back_.count(units_[first_].network) == 0;
+        count += !put_back_.contains(units_[first_].network);
     return count;
 }
 

@@ -33,7 +33,7 @@ public:
     ~World() override {
         // The library may still read a message that nobody has taken.
         if (!outbox_.empty()) [[maybe_unused]]
-            auto* kept = new std::list<Sending>(std::move(outbox_));
+            auto* kept = new std::list<Sending>(std::move(outbox_)); // NOLINT
     }
     World(const World&) = delete;
     World& operator=(const World&) = delete;

@@ -52,7 +52,12 @@ const Theory* find(const model::Model& model, Regime regime) {
     return found == list.end() ? nullptr : *found;
 }
 
-double critical_rate(double response, double threshold) { return std::sqrt(threshold / response); }
+double critical_rate(double response, double threshold) {
+    const double square = threshold / response;
+    // Where only the quotient leaves the range of double.
+    if (!std::isnormal(square)) return std::sqrt(threshold) / std::sqrt(response);
+    return std::sqrt(square);
+}
 
 std::optional<double> critical_step_rate(const Theory& theory, const model::Model& model, std::uint32_t width,
                                          std::uint32_t depth, Layer layer, double threshold) {

@@ -6,7 +6,7 @@ import unittest
 import h5py
 import numpy as np
 
-from support import Case, TINY, together
+from support import Case, ROOT, TINY, together
 
 COMMANDS = ["plan", "sweep", "fit", "theory"]
 SWEEP_OPTIONS = ["trial", "width", "depth", "eta", "seeds", "first-seed", "eta-unit", "engine", "input-dim", "precision",
@@ -282,6 +282,13 @@ class Config(Case):
         (self.dir / "my.cfg").write_text("wdth = 8\n")
         self.refuse(2, "sweep", "--config", "my.cfg", says=["my.cfg", "wdth"])
         self.assertEqual(self.names(), ["my.cfg"])
+
+    def test_ready_sweeps(self):
+        ready = sorted((ROOT / "jobs").glob("*.cfg"))
+        self.assertGreater(len(ready), 5)
+        for config in ready:
+            with self.subTest(config=config.name):
+                self.assertIn("networks", self.succeed("plan", "--config", config))
 
     def test_binary_file(self):
         (self.dir / "my.cfg").write_bytes(bytes(range(256)) * 40)
