@@ -20,8 +20,7 @@ std::optional<double> infinite_rate(const TrialTable& table, std::uint32_t width
     if (criterion == theory::Criterion::finite)
         return theory::critical_step_rate(*theory, model, width, depth, layer, threshold);
     const auto response = theory->response(model, width, depth, layer);
-    const double rate = response ? theory::critical_rate(*response, threshold) : std::nan("");
-    return std::isfinite(rate) && rate > 0 ? std::optional(rate) : std::nullopt;
+    return theory::linear_rate(response.value_or(std::nan("")), threshold);
 }
 
 std::optional<double> infinite_change2(const TrialTable& table, std::uint32_t width, std::uint32_t depth,

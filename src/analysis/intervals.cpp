@@ -4,7 +4,6 @@
 
 #include <Eigen/Dense>
 #include <boost/math/distributions/binomial.hpp>
-#include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +13,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double confidence = 0.95;
 
 // The fourth cumulant's part k4/24 of log E X is what log_mean leaves out. It is no longer small where it is both beyond
 // this many of its own errors and beyond this part of the estimate's.
@@ -54,12 +52,6 @@ double mean_of(std::span<const double> draws) {
     return mean;
 }
 
-Interval student(double value, double error, double degrees) {
-    const boost::math::students_t distribution(std::clamp(degrees, 1.0, 1e9));
-    const double half = quantile(distribution, (1 + confidence) / 2) * error;
-    return {value - half, value + half};
-}
-
 } // namespace
 
 LogMean log_mean(std::span<const double> draws, const Resampling& resampling) {
@@ -81,7 +73,7 @@ LogMean log_mean(std::span<const double> draws, const Resampling& resampling) {
         return bootstrap_t(draws, resampling);
     result.value = k.first + k.second / 2 + k.third / 6;
     result.degrees = n - 1;
-    result.ci95 = student(result.value, result.standard_error, result.degrees);
+    result.ci95 = student_interval(result.value, result.standard_error, result.degrees);
     result.method = IntervalMethod::log_normal;
     return result;
 }

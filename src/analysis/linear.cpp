@@ -26,8 +26,7 @@ public:
 
     std::optional<double> exact(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
                                 theory::Layer layer, double threshold) const override {
-        const double rate = theory::critical_rate(exact_response(table, width, depth, layer), threshold);
-        return std::isfinite(rate) && rate > 0 ? std::optional(rate) : std::nullopt;
+        return theory::linear_rate(exact_response(table, width, depth, layer), threshold);
     }
 
     std::optional<Asymptote> asymptote(const TrialTable& table, theory::Layer layer,

@@ -30,12 +30,12 @@ std::optional<Prediction> predict(const plan::Plan& plan) {
     std::vector<CellFit> cells;
     for (const auto& entry : plan.cells()) {
         const auto response = theory->response(model, entry.width, entry.depth, layer);
-        if (!response || !(*response > 0) || !std::isfinite(*response)) continue;
         CellFit cell;
+        cell.eta_star = theory::linear_rate(response.value_or(std::nan("")));
+        if (!cell.eta_star) continue;
         cell.width = entry.width;
         cell.depth = entry.depth;
         cell.networks = spec.seeds;
-        cell.eta_star = theory::critical_rate(*response);
         cell.relative_error =
             predicted_error(layer, entry.width, entry.depth, static_cast<double>(spec.seeds));
         cells.push_back(cell);

@@ -14,7 +14,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double confidence = 0.95;
 } // namespace
 
 std::vector<double> column_means(const Samples& samples) {
@@ -22,6 +21,13 @@ std::vector<double> column_means(const Samples& samples) {
     for (std::size_t i = 0; i < samples.values.size(); ++i) means[i % samples.columns] += samples.values[i];
     for (double& mean : means) mean /= static_cast<double>(samples.count());
     return means;
+}
+
+Interval student_interval(double value, double standard_error, double degrees) {
+    // Beyond this many degrees Student's t is the normal distribution to every digit shown.
+    const boost::math::students_t student(std::clamp(degrees, 1.0, 1e9));
+    const double half = quantile(student, (1 + confidence) / 2) * standard_error;
+    return {value - half, value + half};
 }
 
 LinearEstimate linear_combination(std::span<const double> weights,
@@ -37,10 +43,7 @@ LinearEstimate linear_combination(std::span<const double> weights,
     }
     estimate.standard_error = std::sqrt(variance);
     const double degrees = uncertainty > 0 ? variance * variance / uncertainty : infinity;
-    // Beyond this many degrees Student's t is the normal distribution to every digit shown.
-    const boost::math::students_t student(std::clamp(degrees, 1.0, 1e9));
-    const double half = quantile(student, (1 + confidence) / 2) * estimate.standard_error;
-    estimate.ci95 = {estimate.value - half, estimate.value + half};
+    estimate.ci95 = student_interval(estimate.value, estimate.standard_error, degrees);
     return estimate;
 }
 

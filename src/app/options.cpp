@@ -175,10 +175,6 @@ std::string criteria_help() {
     return choices + "; default: all";
 }
 
-} // namespace
-
-namespace {
-
 // A:B is a range, all else a LIST.
 std::vector<analysis::Range> parse_ranges(const std::string& option, const std::string& text) {
     std::vector<analysis::Range> ranges;

@@ -109,12 +109,6 @@ private:
         return found.value_or(std::numeric_limits<double>::quiet_NaN());
     }
 
-    // A moment beyond the range of double has no rate, not the rate 0; one of 0 has none either.
-    static std::optional<double> linear_rate(double response, double threshold) {
-        if (!std::isfinite(response) || response <= 0) return std::nullopt;
-        return theory::critical_rate(response, threshold);
-    }
-
     Json entry(const Cell& cell, double threshold, const std::optional<double>& exact,
                const std::optional<double>& infinite, const char* missing) {
         Json entry{{"width", cell.width ? Json(*cell.width) : Json(nullptr)},
@@ -133,8 +127,8 @@ private:
     Json linear(const Cell& cell, double threshold) {
         const double here = response(exact_, cell, options_.layer);
         const double limit = response(infinite_, cell, options_.layer);
-        const auto rate = linear_rate(here, threshold);
-        const auto rate_limit = linear_rate(limit, threshold);
+        const auto rate = theory::linear_rate(here, threshold);
+        const auto rate_limit = theory::linear_rate(limit, threshold);
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14.8g} {:>14.8g}\n", place(cell), threshold,
                              show(rate), show(rate_limit), here, limit);
         if (std::isinf(here)) notes_.insert(overflow);
@@ -156,7 +150,7 @@ private:
         const auto rate = closes ? theory::critical_step_rate(*infinite_, model(), width_of(cell), cell.depth,
                                                               options_.layer, threshold)
                                  : std::nullopt;
-        const auto line = linear_rate(response(infinite_, cell, options_.layer), threshold);
+        const auto line = theory::linear_rate(response(infinite_, cell, options_.layer), threshold);
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>10}\n", place(cell), threshold, show(rate),
                              show(line), rate && line ? fmt::format("{:.5g}", *rate / *line) : "none");
         auto result = entry(cell, threshold, std::nullopt, rate, closes ? not_reached : not_covered);

@@ -59,12 +59,16 @@ double critical_rate(double response, double threshold) {
     return std::sqrt(square);
 }
 
+std::optional<double> linear_rate(double response, double threshold) {
+    if (!std::isfinite(response) || response <= 0) return std::nullopt;
+    return critical_rate(response, threshold);
+}
+
 std::optional<double> critical_step_rate(const Theory& theory, const model::Model& model, std::uint32_t width,
                                          std::uint32_t depth, Layer layer, double threshold) {
     const auto response = theory.response(model, width, depth, layer);
-    const double linear = response ? critical_rate(*response, threshold) : std::nan("");
-    if (!(linear > 0) || std::isinf(linear) || !theory.change2(model, width, depth, layer, linear))
-        return std::nullopt;
+    const auto linear = linear_rate(response.value_or(std::nan("")), threshold);
+    if (!linear || !theory.change2(model, width, depth, layer, *linear)) return std::nullopt;
 
     // log(change2 / threshold) against log eta; numbers that a root search can work with where change2 is 0 or infinite.
     const auto excess = [&](double log_eta) {
@@ -90,7 +94,7 @@ std::optional<double> critical_step_rate(const Theory& theory, const model::Mode
     const double step = std::log(2.0) / 2;
     const double lowest = std::log(std::numeric_limits<double>::min());
     const double highest = std::log(std::numeric_limits<double>::max());
-    auto here = at(std::log(linear) - 6 * step);
+    auto here = at(std::log(*linear) - 6 * step);
     while (here.excess >= 0) {
         if (here.x < lowest) return std::nullopt;
         here = at(here.x - 4 * step);

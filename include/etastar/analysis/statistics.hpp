@@ -8,6 +8,8 @@
 
 namespace etastar::analysis {
 
+constexpr double confidence = 0.95; // of every interval
+
 struct Interval {
     double low = std::numeric_limits<double>::quiet_NaN();
     double high = std::numeric_limits<double>::quiet_NaN();
@@ -28,6 +30,9 @@ struct Measurement {
     double standard_error = 0;
     double degrees = 0;
 };
+
+// Of 95 %, by Student's t with these degrees of freedom, as if one where there are fewer.
+Interval student_interval(double value, double standard_error, double degrees);
 
 struct LinearEstimate {
     double value = 0;

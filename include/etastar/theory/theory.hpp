@@ -66,6 +66,9 @@ const Theory* find(const model::Model& model, Regime regime);
 // eta*_lin = (threshold / response)^(1/2): infinite for a response of 0, NaN for NaN.
 double critical_rate(double response, double threshold = 1.0);
 
+// The same where it is a rate: absent for a response of 0, infinity or NaN.
+std::optional<double> linear_rate(double response, double threshold = 1.0);
+
 // eta*_fin: the smallest rate at which change2 reaches the threshold, to 12 digits. Absent where the theory has no
 // changes or no response to begin at, or where no rate reaches the threshold. Some thirty calls of change2; a curve that
 // falls and rises again is followed in steps of 2^(1/2), each summit between them found.
