@@ -49,6 +49,17 @@ inline sweep::Spec small_spec() {
     return spec;
 }
 
+// What an attempt that is refused with this error says; nothing where it is not refused.
+template <class Error, class Attempt>
+std::string refusal_of(Attempt&& attempt) {
+    try {
+        attempt();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "";
+}
+
 template <class T>
 bool same_bytes(const std::vector<T>& a, const std::vector<T>& b) {
     return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;

@@ -94,13 +94,6 @@ Regression weighted_regression(std::span<const Measurement> measurements,
     return regression;
 }
 
-Regression weighted_regression(std::span<const Measurement> measurements,
-                               const std::vector<std::vector<double>>& predictors) {
-    std::vector<double> weights;
-    for (const auto& m : measurements) weights.push_back(std::pow(std::max(m.standard_error, 1e-12), -2));
-    return weighted_regression(measurements, predictors, weights);
-}
-
 double first_crossing(std::span<const double> x, std::span<const double> y, double level) {
     std::size_t above = 0;
     while (above < y.size() && y[above] < level) ++above;

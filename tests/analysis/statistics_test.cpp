@@ -23,7 +23,8 @@ TEST_CASE("weighted regression") {
     // Through three points by hand: weights 1, 4, 1 (errors 1, 1/2, 1).
     const std::vector<Measurement> y{{1.0, 1.0, 1e6}, {2.0, 0.5, 1e6}, {4.0, 1.0, 1e6}};
     const std::vector<std::vector<double>> predictors{{1, 1, 1}, {0, 1, 2}};
-    const auto fit = weighted_regression(y, predictors);
+    const std::vector<double> weights{1, 4, 1};
+    const auto fit = weighted_regression(y, predictors, weights);
     REQUIRE(fit.determined);
     // Normal equations: [6 6; 6 8] b = [13; 16].
     CHECK(fit.coefficients[0].value == Catch::Approx(8.0 / 12));
@@ -36,8 +37,8 @@ TEST_CASE("weighted regression") {
     CHECK(fit.chi_squared == Catch::Approx(chi));
     CHECK(fit.p_value == Catch::Approx(std::erfc(std::sqrt(chi / 2))));
 
-    CHECK_FALSE(weighted_regression(y, {{1, 1, 1}, {2, 2, 2}}).determined);
-    CHECK_FALSE(weighted_regression({}, {{}}).determined);
+    CHECK_FALSE(weighted_regression(y, {{1, 1, 1}, {2, 2, 2}}, weights).determined);
+    CHECK_FALSE(weighted_regression({}, {{}}, {}).determined);
 }
 
 TEST_CASE("crossings") {

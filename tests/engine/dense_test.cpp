@@ -1,6 +1,7 @@
 #include "etastar/engine/dense.hpp"
 #include "etastar/theory/moments.hpp"
 
+#include "agreement.hpp"
 #include "catch.hpp"
 #include "precision.hpp"
 #include "reference.hpp"
@@ -134,20 +135,9 @@ TEST_CASE("a tiny step is the linear response, in either precision") {
                 theory::exact_responses(test::settings().model, id.width, id.depth).hidden.back());
             for (const double multiple : {1e-9, 1e-30, 1e-120}) {
                 const double rates[] = {multiple * star};
-                const auto outcome = engine.run(id, rates);
-                const double error = outcome.output - outcome.target;
-                const double unit = std::pow(rates[0] * error, 2);
-                INFO("n = " << id.width << ", L = " << id.depth << ", " << multiple << " eta*");
-                CHECK(outcome.steps[0].dz2_last / unit
-                      == Catch::Approx(outcome.response.back()).epsilon(relative));
+                test::check_linear_steps(engine, id, rates, relative);
             }
-            // The output moves along its tangent.
-            const double rates[] = {1e-6 * star};
-            const auto outcome = engine.run(id, rates);
-            const double expected =
-                -rates[0] * (outcome.output - outcome.target) * std::sqrt(outcome.response_output);
-            CHECK(outcome.steps[0].output_after - outcome.output
-                  == Catch::Approx(expected).epsilon(1e-3).margin(1e-16));
+            test::check_tangent(engine, id, 1e-6 * star, 1e-16);
         }
     };
     check(DenseEngine<float>(test::settings()), 1e-5);
@@ -156,16 +146,9 @@ TEST_CASE("a tiny step is the linear response, in either precision") {
 
 TEST_CASE("single and double precision compute the same network") {
     const std::vector<double> rates{1e-6, 0.01, 0.1, 1.0};
-    for (const auto& id : {model::NetworkId{64, 4, 1}, {200, 8, 2}}) {
-        DenseEngine<float> narrow(test::settings());
-        DenseEngine<double> wide(test::settings());
-        const auto a = narrow.run(id, rates);
-        const auto b = wide.run(id, rates);
-        CHECK(a.output == Catch::Approx(b.output).epsilon(1e-3).margin(1e-6));
-        CHECK(a.response.back() == Catch::Approx(b.response.back()).epsilon(1e-3));
-        for (std::size_t k = 0; k < rates.size(); ++k)
-            CHECK(a.steps[k].dz2_last == Catch::Approx(b.steps[k].dz2_last).epsilon(1e-3));
-    }
+    for (const auto& id : {model::NetworkId{64, 4, 1}, {200, 8, 2}})
+        test::check_precisions_agree(DenseEngine<float>(test::settings()),
+                                     DenseEngine<double>(test::settings()), id, rates);
 }
 
 TEST_CASE("large steps do not overflow single precision") {

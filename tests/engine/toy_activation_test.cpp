@@ -1,4 +1,5 @@
 // An activation is one struct: the one here is known to nobody else, and the dense engine runs it.
+#include "agreement.hpp"
 #include "catch.hpp"
 #include "engine/dense_engine.hpp"
 #include "reference.hpp"
@@ -127,19 +128,8 @@ TEST_CASE("toy activation: a tiny step is the linear response, in either precisi
     const auto check = [](auto engine, double relative) {
         for (const model::NetworkId id : {model::NetworkId{64, 4, 1}, {33, 3, 5}}) {
             const std::vector<double> rates{1e-9, 1e-30, 1e-120};
-            const auto outcome = engine.run(id, rates);
-            for (std::size_t k = 0; k < rates.size(); ++k) {
-                INFO("n = " << id.width << ", eta = " << rates[k]);
-                const double unit = std::pow(rates[k] * (outcome.output - outcome.target), 2);
-                CHECK(outcome.steps[k].dz2_last / unit
-                      == Catch::Approx(outcome.response.back()).epsilon(relative));
-            }
-            const std::vector<double> small{1e-6};
-            const auto moved = engine.run(id, small);
-            const double expected =
-                -small[0] * (moved.output - moved.target) * std::sqrt(moved.response_output);
-            CHECK(moved.steps[0].output_after - moved.output
-                  == Catch::Approx(expected).epsilon(1e-3).margin(1e-15));
+            test::check_linear_steps(engine, id, rates, relative);
+            test::check_tangent(engine, id, 1e-6, 1e-15);
         }
     };
     check(ToyEngine<float>(test::settings()), 1e-4);
@@ -148,11 +138,6 @@ TEST_CASE("toy activation: a tiny step is the linear response, in either precisi
 
 TEST_CASE("toy activation: single and double precision compute the same network") {
     const std::vector<double> rates{1e-6, 0.01, 0.1, 1.0};
-    const model::NetworkId id{64, 4, 1};
-    const auto a = ToyEngine<float>(test::settings()).run(id, rates);
-    const auto b = ToyEngine<double>(test::settings()).run(id, rates);
-    CHECK(a.output == Catch::Approx(b.output).epsilon(1e-3).margin(1e-6));
-    CHECK(a.response.back() == Catch::Approx(b.response.back()).epsilon(1e-3));
-    for (std::size_t k = 0; k < rates.size(); ++k)
-        CHECK(a.steps[k].dz2_last == Catch::Approx(b.steps[k].dz2_last).epsilon(1e-3));
+    test::check_precisions_agree(ToyEngine<float>(test::settings()), ToyEngine<double>(test::settings()),
+                                 {64, 4, 1}, rates);
 }

@@ -24,12 +24,7 @@ Writer attempt(std::uint64_t number) {
 }
 
 std::string refusal(const fs::path& path, const Writer& writer) {
-    try {
-        Lease::acquire(path, writer);
-    } catch (const FileError& error) {
-        return error.what();
-    }
-    return "";
+    return test::refusal_of<FileError>([&] { Lease::acquire(path, writer); });
 }
 
 } // namespace

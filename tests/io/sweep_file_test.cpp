@@ -254,12 +254,7 @@ void flip(const fs::path& path, std::uint64_t at) {
 }
 
 std::string refusal(const fs::path& path, const sweep::Spec& spec) {
-    try {
-        io::SweepFile::open(path, spec);
-    } catch (const FileError& error) {
-        return error.what();
-    }
-    return "";
+    return test::refusal_of<FileError>([&] { io::SweepFile::open(path, spec); });
 }
 
 } // namespace

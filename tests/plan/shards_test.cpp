@@ -21,12 +21,7 @@ std::vector<plan::Part> parts_of(const sweep::Spec& whole, std::uint64_t count, 
 
 // Of joining; the parts in any order.
 std::string refusal(std::vector<plan::Part> parts) {
-    try {
-        plan::join(parts);
-    } catch (const FileError& error) {
-        return error.what();
-    }
-    return "";
+    return test::refusal_of<FileError>([&] { plan::join(parts); });
 }
 
 bool mentions(const std::string& text, std::initializer_list<const char*> words) {

@@ -49,12 +49,7 @@ sweep::Spec default_spec() {
 }
 
 std::string refusal(const Json& tree) {
-    try {
-        sweep::from_json(tree.dump());
-    } catch (const UsageError& error) {
-        return error.what();
-    }
-    return "";
+    return test::refusal_of<UsageError>([&] { sweep::from_json(tree.dump()); });
 }
 
 } // namespace

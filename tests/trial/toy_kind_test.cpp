@@ -153,15 +153,6 @@ void flip(const std::filesystem::path& path, std::uint64_t at) {
     file.put(static_cast<char>(old ^ 0x10));
 }
 
-std::string refusal(const std::function<void()>& attempt) {
-    try {
-        attempt();
-    } catch (const std::exception& error) {
-        return error.what();
-    }
-    return "";
-}
-
 } // namespace
 
 TEST_CASE("toy kind: a table is run, written and read by code that knows no row") {
@@ -284,9 +275,12 @@ TEST_CASE("toy kind: a program that does not know it refuses its file by its nam
     const auto path = folder / "toy.h5";
     { io::SweepFile::create(path, plan::Plan(toy_spec()), {}, false, toys); }
     const std::string expected = "toy.h5: cannot be read: trial: 'toy' is not one of first-step";
-    CHECK(refusal([&] { io::SweepReader reader(path); }).find(expected) != std::string::npos);
-    CHECK(refusal([&] { io::SweepFile::open(path, toy_spec()); }).find(expected) != std::string::npos);
-    CHECK(refusal([&] { io::read_sweep_file(path); }).find(expected) != std::string::npos);
+    CHECK(test::refusal_of<std::exception>([&] { io::SweepReader reader(path); }).find(expected)
+          != std::string::npos);
+    CHECK(test::refusal_of<std::exception>([&] { io::SweepFile::open(path, toy_spec()); }).find(expected)
+          != std::string::npos);
+    CHECK(test::refusal_of<std::exception>([&] { io::read_sweep_file(path); }).find(expected)
+          != std::string::npos);
     // And it creates none.
     CHECK_THROWS_AS(io::SweepFile::create(folder / "other.h5", plan::Plan(toy_spec()), {}, false),
                     UsageError);

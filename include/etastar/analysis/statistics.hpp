@@ -58,10 +58,6 @@ Regression weighted_regression(std::span<const Measurement> measurements,
                                const std::vector<std::vector<double>>& predictors,
                                std::span<const double> weights);
 
-// The same with weights 1/error^2.
-Regression weighted_regression(std::span<const Measurement> measurements,
-                               const std::vector<std::vector<double>>& predictors);
-
 // First upward crossing of `level` by y(x), x ascending: a monotone cubic (PCHIP) through the neighbouring
 // points, a line where fewer than four are finite. -infinity when y already starts at or above the level,
 // +infinity when it never gets there, NaN when the crossing lies next to a point that is not finite.
