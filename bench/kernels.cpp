@@ -1,21 +1,22 @@
-// Times of the kernels and of whole dense networks, on one core. bench/run sets them in ratio to their
-// baselines.
+// Times of the kernels and of whole networks, on one core. bench/run sets them in ratio to their baselines.
 #include "random/kernels.hpp"
 
 #include "etastar/engine/blas.hpp"
-#include "etastar/engine/dense.hpp"
-#include "etastar/engine/implicit.hpp"
+#include "etastar/model/model.hpp"
 #include "etastar/model/random_network.hpp"
 #include "etastar/random/normal.hpp"
 #include "etastar/random/stream.hpp"
 
 #include "engine/blas_library.hpp"
+#include "engine/dense.hpp"
+#include "engine/implicit.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -244,7 +245,7 @@ std::size_t implicit_variates(const benchmark::State& state) {
 }
 
 void implicit_network(benchmark::State& state) {
-    engine::ImplicitEngine engine({.model = bench_model});
+    engine::ImplicitEngine<float> engine({.model = bench_model});
     run_networks(state, engine, implicit_variates(state));
 }
 
@@ -273,6 +274,36 @@ void implicit_shapes(benchmark::internal::Benchmark* bench) {
 BENCHMARK(implicit_network)->Apply(implicit_shapes);
 BENCHMARK(implicit_draws)->Apply(implicit_shapes);
 
+void variant_network(benchmark::State& state, engine::EngineKind kind, const model::Model& network) {
+    const auto engine = engine::make_engine({.model = network, .kind = kind});
+    const bool dense = kind == engine::EngineKind::dense;
+    run_networks(state, *engine,
+                 dense ? static_cast<std::size_t>(state.range(0) * state.range(0) * (state.range(1) - 1))
+                       : implicit_variates(state));
+}
+
+// ENGINE_variant/ACTIVATION/ARCHITECTURE/OPTIMIZER/n/L/rates, every combination.
+void register_variants() {
+    for (const auto& [engine_name, kind] : Names<engine::EngineKind>::table)
+        for (const auto& [activation_name, activation] : Names<model::Activation>::table)
+            for (const auto& [architecture_name, architecture] : Names<model::Architecture>::table)
+                for (const auto& [optimizer_name, optimizer] : Names<model::Optimizer>::table) {
+                    model::Model variant = bench_model;
+                    variant.activation = activation;
+                    variant.architecture = architecture;
+                    variant.optimizer = optimizer;
+                    std::string name(engine_name);
+                    name += "_variant";
+                    for (const auto part : {activation_name, architecture_name, optimizer_name}) {
+                        name += '/';
+                        name += part;
+                    }
+                    benchmark::RegisterBenchmark(name.c_str(), variant_network, kind, variant)
+                        ->Args({width, depth, rate_count})
+                        ->Unit(benchmark::kMillisecond);
+                }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -284,6 +315,7 @@ int main(int argc, char** argv) {
         benchmark::RegisterBenchmark(("normals/" + isa).c_str(), isa_normals, kernels);
         benchmark::RegisterBenchmark(("words/" + isa).c_str(), isa_words, kernels);
     }
+    register_variants();
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     benchmark::RunSpecifiedBenchmarks();

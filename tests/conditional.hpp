@@ -74,42 +74,63 @@ private:
 // A whole trial on such matrices, with the variates of the implicit engine.
 struct ConditionalNetwork {
     model::RandomNetwork network;
+    model::Model model;
+    PlainActivation phi;
     std::vector<ConditionalMatrix> matrices;
-    std::vector<Vector> z, h, delta;
-    Vector readout;
-    double input2, output, target;
+    std::vector<Vector> z, h, p; // p: df/dz
+    Vector input, readout;
+    double output, target;
 
-    explicit ConditionalNetwork(const model::RandomNetwork& which)
-        : network(which), input2(which.input_dim()), target(which.target()) {
+    ConditionalNetwork(const model::RandomNetwork& which, const model::Model& its_model)
+        : network(which),
+          model(its_model),
+          phi(plain_activation(its_model)),
+          input(which.input_dim(), 1.0),
+          target(which.target()) {
         const std::uint32_t depth = network.depth();
         const double n = network.width();
         for (std::uint32_t layer = 1; layer <= depth; ++layer) {
-            matrices.emplace_back(2.0 / network.columns(layer), Terms{});
-            const Vector x = layer == 1 ? Vector(network.input_dim(), 1.0) : h.back();
-            z.push_back(matrices.back().forward(x, variates(random::Role::forward, layer)));
-            h.push_back(relu(z.back()));
+            const auto& law = network.laws()[layer];
+            matrices.emplace_back(law.variance(), Terms{});
+            const Vector answer =
+                matrices.back().forward(below(layer - 1), variates(random::Role::forward, layer));
+            z.push_back(combine(law.block.branch, answer, law.block.skip, layer == 1 ? answer : z.back()));
+            h.push_back(phi.values(z.back()));
         }
         readout = combine(1 / n, variates(random::Role::backward, depth), 0, z[0]);
         output = dot(readout, h.back());
-        delta.resize(depth);
-        Vector u = readout;
+        p.resize(depth);
+        Vector u = readout; // df/dh
         for (std::uint32_t layer = depth; layer >= 1; --layer) {
-            delta[layer - 1] = masked(u, z[layer - 1]);
+            const auto& block = network.laws()[layer].block;
+            p[layer - 1] = phi.pull_back(z[layer - 1], u);
+            if (layer < depth)
+                p[layer - 1] = combine(1, p[layer - 1], network.laws().hidden.block.skip, p[layer]);
             if (layer > 1)
-                u = matrices[layer - 1].backward(delta[layer - 1],
-                                                 variates(random::Role::backward, layer - 1));
+                u = combine(
+                    block.branch,
+                    matrices[layer - 1].backward(p[layer - 1], variates(random::Role::backward, layer - 1)),
+                    0, u);
         }
     }
 
-    // Learning rate of W^{l + 1} over the base rate.
-    double rate(std::size_t l) const {
-        return l == 0 ? network.laws().first.rate : network.laws().hidden.rate;
-    }
+    // h^l.
+    const Vector& below(std::size_t l) const { return l == 0 ? input : h[l - 1]; }
 
     Vector variates(random::Role role, std::uint32_t layer) const {
         std::vector<float> values(network.width());
         random::fill_normal(network.stream(role, layer), 0, values.size(), 1.0f, values.data());
         return Vector(values.begin(), values.end());
+    }
+
+    // d(x) of the optimizer, and its factor for a gradient of these two lengths.
+    Vector direction(Vector x) const {
+        if (name_of(model.optimizer) == "sign")
+            for (double& each : x) each = (each > 0) - (each < 0);
+        return x;
+    }
+    double weight(const Vector& u, const Vector& w) const {
+        return name_of(model.optimizer) == "normalized" ? over(1, std::sqrt(dot(u, u) * dot(w, w))) : 1;
     }
 
     struct Step {
@@ -120,31 +141,49 @@ struct ConditionalNetwork {
     // eta = 0: the linear response.
     Step step(double eta) const {
         const double n = network.width();
-        const double gain = eta == 0 ? 1 : -eta * (output - target);
+        const double r = output - target;
+        const double error = name_of(model.optimizer) == "sgd" ? r : (r > 0 ? 1 : -1);
+        const double gain = eta == 0 ? 1 : -eta * error;
+        const Vector one{1};
         Step result;
-        Vector dh;
-        for (std::size_t l = 0; l < z.size(); ++l) {
-            const double q = l == 0 ? input2 : dot(h[l - 1], h[l - 1]);
-            const double feedback = l == 0 || eta == 0 ? 0 : dot(h[l - 1], dh);
-            const double source = gain * rate(l) * (q + feedback);
-            Vector dz = l == 0 ? Vector(z[l].size(), 0.0)
-                               : matrices[l].product(
-                                   dh, variates(random::Role::change, static_cast<std::uint32_t>(l + 1)),
-                                   gain < 0 ? -1.0 : 1.0);
-            dz = combine(1, dz, source, delta[l]);
+        Vector dz, dh;
+        for (std::uint32_t layer = 1; layer <= network.depth(); ++layer) {
+            const auto& law = network.laws()[layer];
+            const Vector& w = below(layer - 1);
+            const Vector u = combine(law.block.branch, p[layer - 1], 0, p[layer - 1]);
+            const double feedback = layer == 1 || eta == 0 ? 0 : dot(direction(w), dh);
+            const double source = gain
+                                  * (law.rate * weight(u, w) * (dot(direction(w), w) + feedback)
+                                     + law.bias_rate * weight(u, one));
+            Vector branch = combine(source, direction(u), 0, u);
+            if (layer > 1)
+                branch = combine(1, branch, 1,
+                                 matrices[layer - 1].product(dh, variates(random::Role::change, layer),
+                                                             gain < 0 ? -1.0 : 1.0));
+            dz = combine(law.block.branch, branch, law.block.skip, layer == 1 ? branch : dz);
             result.changes.push_back(dot(dz, dz) / n);
-            dh = eta == 0 ? masked(dz, z[l]) : combine(1, relu(combine(1, z[l], 1, dz)), -1, h[l]);
+            const Vector& at = z[layer - 1];
+            dh = eta == 0 ? phi.pull_back(at, dz)
+                          : combine(1, phi.values(combine(1, at, 1, dz)), -1, h[layer - 1]);
         }
-        result.output_after =
-            output + dot(readout, dh)
-            + gain * network.laws().readout.rate * (dot(h.back(), h.back()) + dot(h.back(), dh));
+        const Vector& top = h.back();
+        result.output_after = output + dot(readout, dh)
+                              + gain * network.laws().readout.rate * weight(one, top)
+                                    * (dot(direction(top), top) + (eta == 0 ? 0 : dot(direction(top), dh)));
         return result;
     }
 
     double tangent_kernel() const {
-        double theta = network.laws().readout.rate * dot(h.back(), h.back());
-        for (std::size_t l = 0; l < z.size(); ++l)
-            theta += rate(l) * (l == 0 ? input2 : dot(h[l - 1], h[l - 1])) * dot(delta[l], delta[l]);
+        const Vector one{1};
+        const Vector& top = h.back();
+        double theta = network.laws().readout.rate * weight(one, top) * dot(direction(top), top);
+        for (std::uint32_t layer = 1; layer <= network.depth(); ++layer) {
+            const auto& law = network.laws()[layer];
+            const Vector& w = below(layer - 1);
+            const Vector u = combine(law.block.branch, p[layer - 1], 0, p[layer - 1]);
+            theta += dot(direction(u), u)
+                     * (law.rate * weight(u, w) * dot(direction(w), w) + law.bias_rate * weight(u, one));
+        }
         return theta;
     }
 };

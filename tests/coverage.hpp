@@ -23,6 +23,7 @@ struct CoverageSetting {
     double threshold = 1;
     std::vector<double> eta{1}; // in linear units
     std::uint64_t first_seed = 0;
+    bool relative = false; // to E z^2
 };
 
 struct Tally {
@@ -71,6 +72,7 @@ inline analysis::CriterionFit fit_sweep(const CoverageSetting& setting, std::uin
     analysis::FitOptions options;
     options.criteria = {&analysis::estimator(setting.criterion)};
     options.thresholds = {setting.threshold};
+    options.relative = setting.relative;
     return analysis::fit(run_sweep(setting, networks, first_seed), options).fits.front();
 }
 
@@ -136,7 +138,7 @@ inline Coverage coverage(const CoverageSetting& setting, const Truth& truth, std
         for (std::size_t k = 0; k < fit.slopes.size(); ++k)
             result.slopes[k].add(stretched(fit.slopes[k].slope.ci95), truth.slope[k]);
         if (fit.law.depth) result.exponent.add(stretched(fit.law.depth->ci95), truth.exponent);
-        if (fit.relative && fit.relative->depth) result.relative.add(stretched(fit.relative->depth->ci95), 0);
+        if (fit.ratio && fit.ratio->depth) result.relative.add(stretched(fit.ratio->depth->ci95), 0);
     }
     return result;
 }

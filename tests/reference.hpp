@@ -4,6 +4,10 @@
 #include "etastar/model/random_network.hpp"
 
 #include <cmath>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 // A network in double precision with every matrix formed and every update added to it: slow, plain, and
@@ -50,22 +54,67 @@ inline Vector masked(Vector u, const Vector& z) {
     return u;
 }
 
-// What the reference asks of an activation phi: phi(z), and phi'(z) u elementwise.
-struct PlainRelu {
-    static Vector value(const Vector& z) { return relu(z); }
-    static Vector pull_back(const Vector& z, const Vector& u) { return masked(u, z); }
+// phi and phi' by textbook formulas.
+struct PlainActivation {
+    std::function<double(double)> value;
+    std::function<double(double)> slope;
+
+    Vector values(Vector z) const {
+        for (double& each : z) each = value(each);
+        return z;
+    }
+    // phi'(z) u
+    Vector pull_back(const Vector& z, Vector u) const {
+        for (std::size_t i = 0; i < u.size(); ++i) u[i] *= slope(z[i]);
+        return u;
+    }
 };
 
-template <class Activation = PlainRelu>
+inline PlainActivation plain_activation(const model::Model& model) {
+    const auto name = name_of(model.activation);
+    const double pi = std::acos(-1.0);
+    if (name == "relu" || name == "leaky-relu" || name == "linear") {
+        const double below = name == "relu" ? 0 : name == "linear" ? 1 : model.leak;
+        return {[=](double z) { return z > 0 ? z : below * z; }, [=](double z) { return z > 0 ? 1 : below; }};
+    }
+    if (name == "tanh")
+        return {[](double z) { return std::tanh(z); }, [](double z) { return std::pow(std::cosh(z), -2); }};
+    if (name == "erf")
+        return {[=](double z) { return std::erf(std::sqrt(pi) / 2 * z); },
+                [=](double z) { return std::exp(-pi / 4 * z * z); }};
+    if (name == "gelu")
+        return {[](double z) { return z * std::erfc(-z / std::sqrt(2.0)) / 2; },
+                [=](double z) {
+                    return std::erfc(-z / std::sqrt(2.0)) / 2 + z * std::exp(-z * z / 2) / std::sqrt(2 * pi);
+                }};
+    if (name == "silu")
+        return {[](double z) { return z / (1 + std::exp(-z)); },
+                [](double z) {
+                    const double s = 1 / (1 + std::exp(-z));
+                    return s + z * s * (1 - s);
+                }};
+    throw std::logic_error("no plain formula for " + std::string(name));
+}
+
 struct ExplicitNetwork {
+    model::Model model;
     model::LayerLaws laws;
+    PlainActivation phi;
     Vector x;
     double y = 0;
     std::vector<Matrix> weights; // W^l at l - 1
+    std::vector<Vector> biases;  // b^l at l - 1
     Vector readout;
 
-    explicit ExplicitNetwork(const model::RandomNetwork& network)
-        : laws(network.laws()), x(network.input_dim()), y(network.target()) {
+    ExplicitNetwork(const model::RandomNetwork& network, const model::Model& its_model)
+        : ExplicitNetwork(network, its_model, plain_activation(its_model)) {}
+    ExplicitNetwork(const model::RandomNetwork& network, const model::Model& its_model,
+                    PlainActivation activation)
+        : model(its_model),
+          laws(network.laws()),
+          phi(std::move(activation)),
+          x(network.input_dim()),
+          y(network.target()) {
         std::vector<float> part(network.input_dim());
         network.input(part);
         x.assign(part.begin(), part.end());
@@ -73,92 +122,138 @@ struct ExplicitNetwork {
             part.resize(std::size_t{network.width()} * network.columns(layer));
             network.weight_rows(layer, 0, network.width(), part.data());
             weights.push_back({network.width(), network.columns(layer), Vector(part.begin(), part.end())});
+            biases.emplace_back(network.width(), 0.0);
         }
         part.resize(network.width());
         network.readout(part);
         readout.assign(part.begin(), part.end());
     }
 
-    // Learning rate of W^{l + 1} over the base rate.
-    double rate(std::size_t l) const { return l == 0 ? laws.first.rate : laws.hidden.rate; }
+    // Laws of layer l + 1.
+    const model::LayerLaw& law(std::size_t l) const { return l == 0 ? laws.first : laws.hidden; }
+    double tau(std::size_t l) const { return law(l).block.branch; }
+    double skip(std::size_t l) const { return law(l).block.skip; }
 
     std::vector<Vector> preactivations() const {
         std::vector<Vector> z;
         Vector h = x;
-        for (const auto& w : weights) {
-            z.push_back(w.times(h));
-            h = Activation::value(z.back());
+        for (std::size_t l = 0; l < weights.size(); ++l) {
+            Vector next = weights[l].times(h);
+            for (std::size_t i = 0; i < next.size(); ++i)
+                next[i] = (l == 0 ? 0 : skip(l) * z.back()[i]) + tau(l) * (next[i] + biases[l][i]);
+            z.push_back(next);
+            h = phi.values(next);
         }
         return z;
     }
 
-    double output() const { return dot(readout, Activation::value(preactivations().back())); }
+    double output() const { return dot(readout, phi.values(preactivations().back())); }
     double loss() const { return std::pow(output() - y, 2) / 2; }
 
-    // delta^l = df/dz^l at l - 1.
+    // df/dz^l at l - 1.
     std::vector<Vector> gradients() const {
         const auto z = preactivations();
-        std::vector<Vector> delta(z.size());
+        std::vector<Vector> p(z.size());
         Vector u = readout;
         for (std::size_t l = z.size(); l-- > 0;) {
-            delta[l] = Activation::pull_back(z[l], u);
-            u = weights[l].transposed_times(delta[l]);
+            p[l] = phi.pull_back(z[l], u);
+            if (l + 1 < z.size())
+                for (std::size_t i = 0; i < p[l].size(); ++i) p[l][i] += skip(l + 1) * p[l + 1][i];
+            u = weights[l].transposed_times(p[l]);
+            for (double& each : u) each *= tau(l);
         }
-        return delta;
+        return p;
     }
 
-    // The network after one step of gradient descent with base rate eta.
-    ExplicitNetwork stepped(double eta) const {
-        ExplicitNetwork next = *this;
+    // The gradient of f by W^l, b^l and v, at l - 1, l - 1.
+    struct Gradient {
+        std::vector<Matrix> weights;
+        std::vector<Vector> biases;
+        Vector readout;
+    };
+    Gradient gradient() const {
         const auto z = preactivations();
-        const auto delta = gradients();
-        const double error = dot(readout, Activation::value(z.back())) - y;
+        const auto p = gradients();
+        Gradient g;
         for (std::size_t l = 0; l < weights.size(); ++l) {
-            const Vector h = l == 0 ? x : Activation::value(z[l - 1]);
-            const double step = eta * rate(l);
-            for (std::size_t i = 0; i < weights[l].rows; ++i)
-                for (std::size_t j = 0; j < weights[l].cols; ++j)
-                    next.weights[l].at(i, j) -= step * error * delta[l][i] * h[j];
+            const Vector h = l == 0 ? x : phi.values(z[l - 1]);
+            Matrix matrix{weights[l].rows, weights[l].cols, Vector(weights[l].values.size())};
+            Vector bias(matrix.rows);
+            for (std::size_t i = 0; i < matrix.rows; ++i) {
+                bias[i] = tau(l) * p[l][i];
+                for (std::size_t j = 0; j < matrix.cols; ++j) matrix.at(i, j) = tau(l) * p[l][i] * h[j];
+            }
+            g.weights.push_back(std::move(matrix));
+            g.biases.push_back(std::move(bias));
         }
-        const Vector h = Activation::value(z.back());
-        for (std::size_t i = 0; i < h.size(); ++i) next.readout[i] -= eta * laws.readout.rate * error * h[i];
-        return next;
-    }
-
-    // G_l at l - 1, from s^l itself.
-    Vector responses() const {
-        const auto z = preactivations();
-        const auto delta = gradients();
-        Vector g;
-        Vector s;
-        for (std::size_t l = 0; l < z.size(); ++l) {
-            const Vector h = l == 0 ? x : Activation::value(z[l - 1]);
-            const double own = rate(l) * dot(h, h);
-            Vector next =
-                l == 0 ? Vector(z[l].size(), 0.0) : weights[l].times(Activation::pull_back(z[l - 1], s));
-            for (std::size_t i = 0; i < next.size(); ++i) next[i] += own * delta[l][i];
-            s = next;
-            g.push_back(dot(s, s) / static_cast<double>(s.size()));
-        }
+        g.readout = phi.values(z.back());
         return g;
     }
 
-    // Theta.
-    double tangent_kernel() const {
-        const auto z = preactivations();
-        const auto delta = gradients();
-        double theta = laws.readout.rate * dot(Activation::value(z.back()), Activation::value(z.back()));
-        for (std::size_t l = 0; l < z.size(); ++l) {
-            const Vector h = l == 0 ? x : Activation::value(z[l - 1]);
-            theta += rate(l) * dot(h, h) * dot(delta[l], delta[l]);
+    // What the optimizer makes of error times the gradient of one array of parameters, with a learning rate of 1.
+    Vector step_of(Vector g, double error) const {
+        const auto name = name_of(model.optimizer);
+        const double length = std::sqrt(dot(g, g));
+        for (double& each : g) {
+            each *= error;
+            if (name == "sign") each = (each > 0) - (each < 0);
+            if (name == "normalized") each = over(each, length * std::abs(error));
         }
+        return g;
+    }
+    static double over(double a, double b) { return b > 0 ? a / b : 0.0; }
+
+    // The network after one step with base rate eta. Where the error is given, it takes the place of f - y.
+    ExplicitNetwork stepped(double eta) const { return stepped(eta, output() - y); }
+    ExplicitNetwork stepped(double eta, double error) const {
+        ExplicitNetwork next = *this;
+        const auto move = [&](Vector& parameters, const Vector& g, double rate) {
+            const Vector step = step_of(g, error);
+            for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i] -= eta * rate * step[i];
+        };
+        const auto g = gradient();
+        for (std::size_t l = 0; l < weights.size(); ++l) {
+            move(next.weights[l].values, g.weights[l].values, law(l).rate);
+            move(next.biases[l], g.biases[l], law(l).bias_rate);
+        }
+        move(next.readout, g.readout, laws.readout.rate);
+        return next;
+    }
+
+    // G_l at l - 1, from the linearised network: the step with error -1, whose first order is s^l.
+    Vector responses() const {
+        const auto z = preactivations();
+        const auto g = gradient();
+        Vector result;
+        Vector s;
+        for (std::size_t l = 0; l < z.size(); ++l) {
+            const Vector h = l == 0 ? x : phi.values(z[l - 1]);
+            Matrix update{weights[l].rows, weights[l].cols, step_of(g.weights[l].values, 1)};
+            const Vector bias = step_of(g.biases[l], 1);
+            const Vector own = update.times(h);
+            Vector next = l == 0 ? Vector(z[l].size(), 0.0) : weights[l].times(phi.pull_back(z[l - 1], s));
+            for (std::size_t i = 0; i < next.size(); ++i)
+                next[i] = (l == 0 ? 0 : skip(l) * s[i])
+                          + tau(l) * (next[i] + law(l).rate * own[i] + law(l).bias_rate * bias[i]);
+            s = next;
+            result.push_back(dot(s, s) / static_cast<double>(s.size()));
+        }
+        return result;
+    }
+
+    // Theta: the gradient times the step.
+    double tangent_kernel() const {
+        const auto g = gradient();
+        double theta = laws.readout.rate * dot(g.readout, step_of(g.readout, 1));
+        for (std::size_t l = 0; l < weights.size(); ++l)
+            theta += law(l).rate * dot(g.weights[l].values, step_of(g.weights[l].values, 1))
+                     + law(l).bias_rate * dot(g.biases[l], step_of(g.biases[l], 1));
         return theta;
     }
 };
 
 // ||dz^l||^2 / n at l - 1, by subtraction of two forward passes.
-template <class Activation>
-Vector squared_changes(const ExplicitNetwork<Activation>& before, const ExplicitNetwork<Activation>& after) {
+inline Vector squared_changes(const ExplicitNetwork& before, const ExplicitNetwork& after) {
     const auto a = before.preactivations();
     const auto b = after.preactivations();
     Vector changes;

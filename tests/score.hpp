@@ -16,13 +16,13 @@ struct Score {
         ++count;
     }
 
+    double mean() const { return sum / count; }
+    double standard_error() const { return std::sqrt((squares / count - mean() * mean()) / (count - 1)); }
     double root_mean_square() const { return std::sqrt(squares / count); }
 
     // z-score of `factor` times the samples' mean.
     double z(double expected, double factor = 1) const {
-        const double mean = sum / count;
-        const double error = std::sqrt((squares / count - mean * mean) / (count - 1));
-        return (factor * mean - expected) / (factor * error);
+        return (factor * mean() - expected) / (factor * standard_error());
     }
 };
 

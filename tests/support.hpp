@@ -3,6 +3,7 @@
 #include "etastar/engine/settings.hpp"
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/model/model.hpp"
+#include "etastar/names.hpp"
 #include "etastar/plan/plan.hpp"
 #include "etastar/sweep/spec.hpp"
 #include "etastar/trial/first_step.hpp"
@@ -21,6 +22,14 @@ namespace etastar::test {
 inline constexpr std::array trains{model::Train::all, model::Train::first, model::Train::hidden,
                                    model::Train::last};
 inline constexpr std::array parametrizations{model::Parametrization::mup, model::Parametrization::global};
+
+// Of every value of an enumeration.
+template <class Enum>
+std::vector<std::string> names() {
+    std::vector<std::string> all;
+    for (const auto& [name, value] : Names<Enum>::table) all.emplace_back(name);
+    return all;
+}
 
 inline model::Model model_of(model::Train train, model::Parametrization parametrization,
                              std::uint32_t input_dim) {

@@ -71,6 +71,7 @@ class Fit:
     criterion: str
     threshold: float
     layer: str
+    relative: bool                        # the threshold is a multiple of E z^2
     cells: list[Cell]
     is_exact: bool                        # theory is that of each cell's width, not of infinite width
     exact: dict[str, list[ExactCurve]]    # by the axis along which they go
@@ -128,6 +129,8 @@ def ask_fit(options: argparse.Namespace) -> str:
     for name in ("layer", "criterion"):
         if value := getattr(options, name):
             command += [f"--{name}", value]
+    if options.relative:
+        command.append("--relative")
     try:
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace")
     except OSError as error:
@@ -174,7 +177,7 @@ def read_fit(tree: dict) -> Fit:
                                     for curve in tree["infinite_curves"]]
     line = tree["asymptote"]
     guide = line and (str(line["law"]), numbers(line["depth"]), numbers(line["eta_star"]))
-    return Fit(str(tree["criterion"]), float(tree["threshold"]), str(tree["layer"]),
+    return Fit(str(tree["criterion"]), float(tree["threshold"]), str(tree["layer"]), bool(tree["relative"]),
                [read_cell(cell, is_exact) for cell in tree["cells"]], is_exact, exact, infinite, guide)
 
 
@@ -206,6 +209,8 @@ def choose(document: Document, options: argparse.Namespace) -> Document:
             if value not in there:
                 fail(2, f"{options.file}: has no fit with {name} {value}; there is {', '.join(map(str, there)) or 'none'}")
         fits = [fit for fit in fits if getattr(fit, name) in asked]
+    if options.relative and not all(fit.relative for fit in fits):
+        fail(2, f"{options.file}: has no fit with thresholds relative to E z^2")
     if not fits or not any(fit.cells for fit in fits):
         fail(3, f"{options.file}: a document without fits")
     names = {fit.criterion for fit in fits}
@@ -441,7 +446,8 @@ def star_figure(fits: list[Fit], axis: str) -> plt.Figure:
     if beyond:
         styles.append(beyond_sample())
     layer = "" if fits[0].layer == "last" else f", {fits[0].layer}"
-    add_key(fig, f"threshold $c = {fits[0].threshold:g}${layer}", styles, SYMBOLS[other], lines, MARKERS)
+    of = r"\,\mathbf{E} z^2" if fits[0].relative else ""
+    add_key(fig, f"threshold $c = {fits[0].threshold:g}{of}${layer}", styles, SYMBOLS[other], lines, MARKERS)
     return fig
 
 
@@ -459,7 +465,7 @@ def draw_curve(ax: plt.Axes, curve: Curve, shade: np.ndarray, band: bool) -> boo
     return len(lost) > 0
 
 
-def step_figure(curves: list[Curve], layer: str, thresholds: list[float]) -> plt.Figure:
+def step_figure(curves: list[Curve], layer: str, relative: bool, thresholds: list[float]) -> plt.Figure:
     """The mean finite step against eta, a panel per width (of many, four) and a colour per depth; of one depth one panel,
     and a colour per width."""
     values = np.concatenate([curve.mean[0] for curve in curves])
@@ -492,7 +498,7 @@ def step_figure(curves: list[Curve], layer: str, thresholds: list[float]) -> plt
     for ax in grid[-1]:
         ax.set_xlabel(r"learning rate $\eta$")
     for ax in grid[:, 0]:
-        ax.set_ylabel(f"mean {CHANGE[layer]}")
+        ax.set_ylabel(f"mean {CHANGE[layer]}" + (r" over that of $z$" if relative else ""))
     styles = [sample("finite step", marker="o", ms=3)]
     if any(np.isfinite(curve.linear).any() for curve in curves):
         styles.append(sample("linear order", ls=(0, (4, 2)), lw=0.8))
@@ -521,7 +527,7 @@ def draw(document: Document) -> dict[str, plt.Figure]:
         if against_width and len(depths) > 1:
             figures[f"eta_star_width{suffix}"] = star_figure(fits, "width")
     if curves := document.curves.get("finite"):
-        figures["dz2"] = step_figure(curves, document.fits[0].layer, thresholds)
+        figures["dz2"] = step_figure(curves, document.fits[0].layer, document.fits[0].relative, thresholds)
     return figures
 
 
@@ -541,6 +547,7 @@ def main() -> None:
     parser.add_argument("--threshold", metavar="C", type=positive, action="append",
                         help="c of the criterion; repeatable (default 1, of a JSON document all that it has)")
     parser.add_argument("--layer", choices=list(CHANGE), help="as of `etastar fit` (default last)")
+    parser.add_argument("--relative", action="store_true", help="as of `etastar fit`: thresholds are multiples of E z^2")
     parser.add_argument("--criterion", metavar="NAME", help="as of `etastar fit` (default all)")
     parser.add_argument("--format", metavar="LIST", choices=["png", "pdf", "png,pdf", "pdf,png"], default="png,pdf",
                         help="png, pdf or png,pdf (default)")

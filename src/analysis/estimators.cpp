@@ -81,7 +81,27 @@ std::vector<double> responses(const Cell& cell, theory::Layer layer) {
     return values;
 }
 
+std::string size_column(theory::Layer layer) { return "z2_" + std::string(name_of(layer)); }
+
+std::vector<double> sizes(const Cell& cell, theory::Layer layer) {
+    if (layer == theory::Layer::output || !has_column(*cell.table, size_column(layer))) return {};
+    const auto size = column(*cell.table, size_column(layer));
+    std::vector<double> values;
+    for (const auto row : first_rows(cell)) values.push_back(infinite_if_nan(size[row]));
+    return values;
+}
+
+std::optional<double> mean_size(const std::vector<double>& sizes) {
+    if (sizes.empty()) return std::nullopt;
+    const double mean = column_means({1, sizes}).front();
+    return mean > 0 && std::isfinite(mean) ? std::optional(mean) : std::nullopt;
+}
+
+void note_no_size(CellFit& fit) { fit.note = "the mean z^2 is zero or beyond the range of floating point"; }
+
 std::optional<double> share_of_f2(const Cell& cell, theory::Layer layer) {
+    const auto optimizer = cell.table->plan.spec().model.optimizer;
+    if (!model::visit(optimizer, [](auto each) { return each.proportional; })) return std::nullopt;
     const auto response = column(*cell.table, response_column(layer));
     const auto output = column(*cell.table, "output");
     double all = 0;

@@ -22,11 +22,24 @@ std::string absence(const Cell& cell);
 
 std::string response_column(theory::Layer layer);
 
+// Of ||z^l||^2 / n before the step; there is none of the output.
+std::string size_column(theory::Layer layer);
+
+// ||z||^2 / n of the networks of responses() in their order; none where the rows do not have the column.
+std::vector<double> sizes(const Cell& cell, theory::Layer layer);
+
+// Its mean; none where that is not a positive number.
+std::optional<double> mean_size(const std::vector<double>& sizes);
+
+// Sets the note of a cell whose thresholds are relative to nothing.
+void note_no_size(CellFit& fit);
+
 // G of every network of which a row has run: eta^2 times their mean is E dz^2 to first order and for a unit error. None
 // where the rows do not have the columns of the linear criterion.
 std::vector<double> responses(const Cell& cell, theory::Layer layer);
 
-// mean f^2 G / mean G over the same networks; none where that is not finite.
+// mean f^2 G / mean G over the same networks; none where that is not finite, and for optimizers whose step does not grow
+// with the error.
 std::optional<double> share_of_f2(const Cell& cell, theory::Layer layer);
 
 Resampling resampling(const Cell& cell, const FitOptions& options);

@@ -1,5 +1,7 @@
 #include "exact.hpp"
 
+#include "etastar/analysis/variance.hpp"
+
 #include <cmath>
 
 namespace etastar::analysis {
@@ -10,6 +12,15 @@ double exact_response(const TrialTable& table, std::uint32_t width, std::uint32_
     const auto* theory = theory::find(model, theory::Regime::finite_width);
     const auto response = theory == nullptr ? std::nullopt : theory->response(model, width, depth, layer);
     return response.value_or(std::nan(""));
+}
+
+std::optional<double> bound(const TrialTable& table, theory::Regime regime, std::uint32_t width,
+                            std::uint32_t depth, theory::Layer layer, double threshold, bool relative) {
+    if (!relative) return threshold;
+    const auto& model = table.plan.spec().model;
+    const auto* theory = theory::find(model, regime);
+    const auto size = theory == nullptr ? std::nullopt : theory->size(model, width, depth, layer);
+    return size ? std::optional(threshold * *size) : std::nullopt;
 }
 
 std::optional<double> infinite_rate(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
@@ -23,6 +34,16 @@ std::optional<double> infinite_rate(const TrialTable& table, std::uint32_t width
     return theory::linear_rate(response.value_or(std::nan("")), threshold);
 }
 
+double infinite_rate_error(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
+                           theory::Layer layer, double rate, theory::Criterion criterion) {
+    const auto& model = table.plan.spec().model;
+    const auto* theory = theory::find(model, theory::Regime::infinite_width);
+    if (theory == nullptr) return 0;
+    if (criterion == theory::Criterion::finite)
+        return theory::step_rate_error(*theory, model, width, depth, layer, rate);
+    return theory->response_error(model, width, depth) / 2;
+}
+
 std::optional<double> infinite_change2(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
                                        theory::Layer layer, double eta) {
     const auto& model = table.plan.spec().model;
@@ -34,11 +55,18 @@ bool infinite_width_is_one(const TrialTable& table) {
     return table.plan.spec().model.parametrization == model::Parametrization::mup;
 }
 
-// With hidden layers trained, E G_l tends to l^3/3, the largest is the last one, their mean tends to L^3/12, and under
+bool infinite_step_is_costly(const TrialTable& table) {
+    const auto& model = table.plan.spec().model;
+    return model.optimizer
+               == model::optimizer_of<
+                   model::Sign> || model.architecture != model::architecture_of<model::Mlp>;
+}
+
+// Of ReLU networks and gradient descent: with hidden layers trained, E G_l tends to l^3/3, the largest is the last one, their mean tends to L^3/12, and under
 // mup rates E Theta^2 tends to L^2/4.
 std::optional<Asymptote> linear_asymptote(const TrialTable& table, theory::Layer layer, double threshold) {
     const auto& model = table.plan.spec().model;
-    if (theory::find(model, theory::Regime::infinite_width) == nullptr) return std::nullopt;
+    if (!fluctuations_are_known(model)) return std::nullopt;
     if (model.train != model::Train::all && model.train != model::Train::hidden) return std::nullopt;
     switch (layer) {
     case theory::Layer::last:

@@ -1,3 +1,4 @@
+#include "etastar/analysis/variance.hpp"
 #include "etastar/names.hpp"
 
 #include "../floating.hpp"
@@ -15,6 +16,12 @@ namespace {
 // Beyond this L/n the mean step is carried by networks rarer than any sample.
 constexpr double explosive = 0.5;
 
+bool explodes(const Cell& cell) {
+    const auto& model = cell.table->plan.spec().model;
+    return fluctuations_multiply(model)
+           && model.optimizer == model::optimizer_of<model::Sgd> && cell.depth >= explosive * cell.width;
+}
+
 // Control variates: up to this L/n and from this many networks, as coverage allows, and where they reduce the variance by
 // this much.
 constexpr double controllable = 0.0625;
@@ -22,6 +29,7 @@ constexpr double nearly_gaussian = 0.01;
 constexpr double worthwhile = 1.5;
 
 bool can_be_controlled(const Cell& cell, std::size_t networks) {
+    if (!fluctuations_are_known(cell.table->plan.spec().model)) return false;
     const double slenderness = static_cast<double>(cell.depth) / cell.width;
     return slenderness <= controllable && networks >= (slenderness <= nearly_gaussian ? 20 : 100);
 }
@@ -70,6 +78,16 @@ Samples changes(const Cell& cell, const std::vector<std::uint64_t>& networks, th
     return samples;
 }
 
+// Of the same networks; none where the rows do not have the column.
+std::vector<double> sizes_of(const Cell& cell, const std::vector<std::uint64_t>& networks,
+                             theory::Layer layer) {
+    std::vector<double> values;
+    if (layer == theory::Layer::output || !has_column(*cell.table, size_column(layer))) return values;
+    const auto size = column(*cell.table, size_column(layer));
+    for (const auto i : networks) values.push_back(infinite_if_nan(size[cell.row(i, 0)]));
+    return values;
+}
+
 std::vector<double> column_of(const Samples& samples, std::size_t k) {
     std::vector<double> values;
     for (std::size_t i = 0; i < samples.count(); ++i)
@@ -109,6 +127,7 @@ Points with_points_between(const Cell& cell, theory::Layer layer, const std::vec
     constexpr int pieces = 16;
     constexpr double near = 0.25; // of log dz^2
     Points points{log_rates, log_changes};
+    if (infinite_step_is_costly(*cell.table)) return points;
     const auto theory = [&](double log_rate) {
         const auto change2 = infinite_change2(*cell.table, cell.width, cell.depth, layer, std::exp(log_rate));
         return change2 ? std::log(*change2) : std::nan("");
@@ -203,22 +222,41 @@ public:
             fit.note = absence(cell);
             return fit;
         }
-        const auto samples = changes(cell, networks, options.layer);
+        auto samples = changes(cell, networks, options.layer);
         const auto log_rates = logs(rates(cell));
-        if (options.statistic == Average::median)
+        const auto size = sizes_of(cell, networks, options.layer);
+        fit.z2 = mean_size(size);
+        if (options.relative && !fit.z2) {
+            note_no_size(fit);
+        } else if (options.statistic == Average::median) {
+            if (options.relative)
+                for (std::size_t i = 0; i < samples.values.size(); ++i)
+                    samples.values[i] = infinite_if_nan(samples.values[i] / size[i / samples.columns]);
             of_median(samples, log_rates, threshold, fit);
-        else if (cell.depth >= explosive * cell.width)
+        } else if (explodes(cell))
             fit.note = fmt::format("L/n >= {}: the mean step is carried by explosions rarer than any sample; "
                                    "--statistic median may have an answer",
                                    explosive);
         else
-            of_mean(cell, networks, samples, log_rates, options, threshold, fit);
+            of_mean(cell, networks, samples, size, log_rates, options, threshold, fit);
         return fit;
     }
 
     std::optional<CellCurve> curve(const Cell& cell, const FitOptions& options) const override {
-        const auto samples = changes(cell, whole_networks(cell), options.layer);
+        const auto networks = whole_networks(cell);
+        auto samples = changes(cell, networks, options.layer);
         if (samples.count() == 0) return std::nullopt;
+        // What the values are shown over.
+        double unit = 1;
+        std::optional<double> infinite_unit = 1;
+        if (options.relative) {
+            const auto size = mean_size(sizes_of(cell, networks, options.layer));
+            if (!size) return std::nullopt;
+            unit = *size;
+            infinite_unit = bound(*cell.table, theory::Regime::infinite_width, cell.width, cell.depth,
+                                  options.layer, 1, true);
+            for (double& value : samples.values) value /= unit;
+        }
         CellCurve curve;
         curve.networks = samples.count();
         curve.eta = rates(cell);
@@ -232,21 +270,23 @@ public:
         }
         for (const double eta : curve.eta)
             if (const auto change2 =
-                    infinite_change2(*cell.table, cell.width, cell.depth, options.layer, eta))
-                curve.infinite.push_back(*change2);
+                    infinite_change2(*cell.table, cell.width, cell.depth, options.layer, eta);
+                change2 && infinite_unit)
+                curve.infinite.push_back(*change2 / *infinite_unit);
         const auto linear = responses(cell, options.layer);
         if (linear.empty()) return curve;
         const double response = column_means({1, linear}).front();
-        for (const double eta : curve.eta) curve.linear.push_back(eta * eta * response);
+        for (const double eta : curve.eta) curve.linear.push_back(eta * eta * response / unit);
         return curve;
     }
 
 private:
     static void of_mean(const Cell& cell, const std::vector<std::uint64_t>& networks, const Samples& samples,
-                        const std::vector<double>& log_rates, const FitOptions& options, double threshold,
-                        CellFit& fit) {
+                        const std::vector<double>& size, const std::vector<double>& log_rates,
+                        const FitOptions& options, double threshold, CellFit& fit) {
+        const double log_threshold = std::log(threshold) + (options.relative ? std::log(*fit.z2) : 0.0);
         const auto crossing =
-            find_crossing(cell, options.layer, log_rates, logs(column_means(samples)), std::log(threshold));
+            find_crossing(cell, options.layer, log_rates, logs(column_means(samples)), log_threshold);
         if (!std::isfinite(crossing.log_rate)) {
             fit.outside_grid = true;
             fit.note = unbracketed(crossing.log_rate, log_rates);
@@ -264,9 +304,10 @@ private:
                 zero ? 0
                      : std::exp((1 - crossing.part) * std::log(row[0]) + crossing.part * std::log(row[1])));
         }
-        if (with_theory(cell, networks, at_crossing, options.layer, crossing, fit)) return;
+        if (with_theory(cell, networks, at_crossing, size, options, crossing, fit)) return;
 
-        const auto change = log_mean(at_crossing, resampling(cell, options));
+        const auto change = options.relative ? log_ratio(at_crossing, size, resampling(cell, options))
+                                             : log_mean(at_crossing, resampling(cell, options));
         // An estimate of the mean that is larger by some factor crosses earlier.
         const auto rate = [&](double log_change) {
             return crossing.log_rate - (log_change - change.sample) / crossing.slope;
@@ -280,8 +321,9 @@ private:
     // The mean change at eta* by regression on G, whose mean is known, and f y G, whose mean is 0. False where that is of
     // no use.
     static bool with_theory(const Cell& cell, const std::vector<std::uint64_t>& networks,
-                            const std::vector<double>& at_crossing, theory::Layer layer,
-                            const Crossing& crossing, CellFit& fit) {
+                            const std::vector<double>& at_crossing, const std::vector<double>& size,
+                            const FitOptions& options, const Crossing& crossing, CellFit& fit) {
+        const auto layer = options.layer;
         if (!can_be_controlled(cell, networks.size())) return false;
         const double expectation = exact_response(*cell.table, cell.width, cell.depth, layer);
         if (!std::isfinite(expectation) || !(expectation > 0)) return false;
@@ -309,6 +351,9 @@ private:
         y.reserve(at_crossing.size());
         const double scale = column_means({1, at_crossing}).front();
         for (const double value : at_crossing) y.push_back(value / scale);
+        // The threshold moves with the mean of z^2.
+        if (options.relative)
+            for (std::size_t i = 0; i < y.size(); ++i) y[i] += 1 - size[i] / *fit.z2;
         const auto controlled = with_controls(y, {excess, error});
         if (!controlled.determined || controlled.variance_ratio < worthwhile || !(controlled.value > 0))
             return false;

@@ -1,8 +1,11 @@
 #include "etastar/analysis/fit.hpp"
 
+#include "etastar/analysis/variance.hpp"
 #include "etastar/error.hpp"
+#include "etastar/model/description.hpp"
 #include "etastar/names.hpp"
 
+#include "estimators.hpp"
 #include "exact.hpp"
 #include "law.hpp"
 
@@ -40,6 +43,20 @@ std::vector<std::uint32_t> between(const std::set<std::uint32_t>& ran, std::size
     return {points.begin(), points.end()};
 }
 
+// eta* by theory; nothing where the threshold is relative to what it does not know.
+std::optional<double> exact_rate(const TrialTable& table, const Estimator& criterion, std::uint32_t width,
+                                 std::uint32_t depth, theory::Layer layer, double threshold, bool relative) {
+    const auto c = bound(table, theory::Regime::finite_width, width, depth, layer, threshold, relative);
+    return c ? criterion.exact(table, width, depth, layer, *c) : std::nullopt;
+}
+
+std::optional<double> infinite_rate(const TrialTable& table, const Estimator& criterion, std::uint32_t width,
+                                    std::uint32_t depth, theory::Layer layer, double threshold,
+                                    bool relative) {
+    const auto c = bound(table, theory::Regime::infinite_width, width, depth, layer, threshold, relative);
+    return c ? criterion.infinite(table, width, depth, layer, *c) : std::nullopt;
+}
+
 // The criterion's exact eta* over the depths that ran, and over the widths; a curve has two ends, which have run.
 void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
     std::map<std::uint32_t, std::set<std::uint32_t>> depths; // that ran, by width
@@ -62,7 +79,7 @@ void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
         return result;
     };
     const auto exact = [&](std::uint32_t width, std::uint32_t depth) {
-        return fit.criterion->exact(table, width, depth, fit.layer, fit.threshold);
+        return exact_rate(table, *fit.criterion, width, depth, fit.layer, fit.threshold, fit.relative);
     };
     if (fit.exact) {
         fit.exact_in_depth = curves(depths, exact);
@@ -71,18 +88,29 @@ void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
     }
     if (all_depths.size() < 2 || fit.statistic != Average::mean) return;
     const bool one = infinite_width_is_one(table);
+    const std::size_t most = infinite_step_is_costly(table) ? 0 : most_infinite_points;
+    // Cells have theirs already.
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::optional<double>> known;
+    for (const auto& cell : fit.cells) known[{one ? 0 : cell.width, cell.depth}] = cell.infinite;
     for (const auto& [width, ran] : depths) {
         if (one && !fit.infinite.empty()) break;
         const auto& over = one ? all_depths : ran;
         if (over.size() < 2) continue;
-        InfiniteCurve curve{
-            one ? std::nullopt : std::optional(width), between(over, most_infinite_points), {}};
-        for (const auto depth : curve.depth)
-            curve.eta_star.push_back(fit.criterion->infinite(table, width, depth, fit.layer, fit.threshold)
+        InfiniteCurve curve{one ? std::nullopt : std::optional(width),
+                            most > 0 ? between(over, most)
+                                     : std::vector<std::uint32_t>(over.begin(), over.end()),
+                            {}};
+        for (const auto depth : curve.depth) {
+            const auto found = known.find({one ? 0 : width, depth});
+            curve.eta_star.push_back((found != known.end()
+                                          ? found->second
+                                          : infinite_rate(table, *fit.criterion, width, depth, fit.layer,
+                                                          fit.threshold, fit.relative))
                                          .value_or(std::nan("")));
+        }
         fit.infinite.push_back(std::move(curve));
     }
-    fit.asymptote = fit.criterion->asymptote(table, fit.layer, fit.threshold);
+    if (!fit.relative) fit.asymptote = fit.criterion->asymptote(table, fit.layer, fit.threshold);
     if (!fit.asymptote) return;
     fit.asymptote_depth = {*all_depths.begin(), *all_depths.rbegin()};
     for (const double depth : fit.asymptote_depth)
@@ -91,7 +119,8 @@ void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
 }
 
 // Of what the table gives reason for, then of what its fits do.
-void warn(const std::vector<Cell>& cells, const FitOptions& options, FitReport& report) {
+void warn(const std::vector<Cell>& cells, const model::Model& model, const FitOptions& options,
+          FitReport& report) {
     const auto& rows = report.rows;
     if (rows.damaged > 0)
         report.warnings.push_back(
@@ -108,7 +137,7 @@ void warn(const std::vector<Cell>& cells, const FitOptions& options, FitReport& 
         if (deepest && cells[i].depth > deep * cells[i].width)
             heavy += fmt::format("{}{}/{}", heavy.empty() ? "" : ", ", cells[i].depth, cells[i].width);
     }
-    if (!heavy.empty() && options.statistic == Average::mean)
+    if (!heavy.empty() && fluctuations_multiply(model) && options.statistic == Average::mean)
         report.warnings.push_back(
             fmt::format("L/n > {} (up to {}): finite width bends the law, and the response is so "
                         "heavy-tailed that eta* of the sample's mean leans to large values; its interval and "
@@ -148,7 +177,8 @@ std::vector<const Estimator*> chosen(const TrialTable& table, const FitOptions& 
     std::vector<const Estimator*> result;
     const auto asked = !options.criteria.empty();
     for (const auto* criterion : asked ? std::span<const Estimator* const>(options.criteria) : estimators()) {
-        const auto columns = criterion->columns(options.layer);
+        auto columns = criterion->columns(options.layer);
+        if (options.relative) columns.push_back(size_column(options.layer));
         const auto missing = std::find_if(columns.begin(), columns.end(),
                                           [&](const auto& name) { return !has_column(table, name); });
         if (missing == columns.end())
@@ -166,9 +196,16 @@ constexpr double width_effect = 16;
 
 void compare_with_theory(const TrialTable& table, const Estimator& criterion, const FitOptions& options,
                          double threshold, CellFit& fit) {
-    fit.exact = criterion.exact(table, fit.width, fit.depth, options.layer, threshold);
-    fit.infinite = criterion.infinite(table, fit.width, fit.depth, options.layer, threshold);
+    fit.exact =
+        exact_rate(table, criterion, fit.width, fit.depth, options.layer, threshold, options.relative);
+    fit.infinite =
+        infinite_rate(table, criterion, fit.width, fit.depth, options.layer, threshold, options.relative);
+    if (fit.infinite)
+        fit.infinite_error =
+            infinite_rate_error(table, fit.width, fit.depth, options.layer, *fit.infinite,
+                                criterion.scales() ? theory::Criterion::linear : theory::Criterion::finite);
     if (fit.exact || !fit.infinite || !fit.eta_star || !(fit.relative_error > 0)) return;
+    if (!fluctuations_are_known(table.plan.spec().model)) return;
     const double effect = width_effect * fit.depth / fit.width;
     if (effect < fit.relative_error / 2) fit.z = std::log(*fit.eta_star / *fit.infinite) / fit.relative_error;
 }
@@ -180,6 +217,9 @@ CriterionFit fit_criterion(const TrialTable& table, const std::vector<Cell>& cel
     result.threshold = threshold;
     result.layer = options.layer;
     result.statistic = options.statistic;
+    result.relative = options.relative;
+    const auto& model = table.plan.spec().model;
+    result.weights = weights_text(model, options.layer);
     for (const auto& cell : cells) {
         auto fit = criterion.estimate(cell, options, threshold);
         fit.width = cell.width;
@@ -188,12 +228,12 @@ CriterionFit fit_criterion(const TrialTable& table, const std::vector<Cell>& cel
             compare_with_theory(table, criterion, options, threshold, fit);
         result.cells.push_back(std::move(fit));
     }
-    result.law = fit_law(result.cells, Quantity::measured, options.layer);
+    result.law = fit_law(result.cells, Quantity::measured, model, options.layer);
     result.slopes = local_slopes(result.cells);
     if (std::any_of(result.cells.begin(), result.cells.end(),
                     [](const auto& cell) { return cell.exact.has_value(); })) {
-        result.exact = fit_law(result.cells, Quantity::exact, options.layer);
-        result.relative = fit_law(result.cells, Quantity::ratio, options.layer);
+        result.exact = fit_law(result.cells, Quantity::exact, model, options.layer);
+        result.ratio = fit_law(result.cells, Quantity::ratio, model, options.layer);
     }
     if (options.curves) add_theory_curves(table, result);
     return result;
@@ -228,7 +268,7 @@ std::vector<Cell> selected(const TrialTable& table, const FitOptions& options) {
 
 std::optional<CriterionCurves> curves_of(const std::vector<Cell>& cells, const Estimator& criterion,
                                          const FitOptions& options) {
-    CriterionCurves result{&criterion, options.layer, {}};
+    CriterionCurves result{&criterion, options.layer, options.relative, {}};
     for (const auto& cell : cells)
         if (auto curve = criterion.curve(cell, options)) {
             curve->width = cell.width;
@@ -240,9 +280,17 @@ std::optional<CriterionCurves> curves_of(const std::vector<Cell>& cells, const E
 
 } // namespace
 
+void check(const FitOptions& options) {
+    if (options.relative && options.layer == theory::Layer::output)
+        throw UsageError("relative: layer output has no z^2; use last, max or mean");
+}
+
 FitReport fit(const TrialTable& table, const FitOptions& options) {
+    check(options);
     FitReport report;
     report.spec = spec_of(table);
+    report.model = model::describe(table.plan.spec().model);
+    report.width_effect_is_known = fluctuations_are_known(table.plan.spec().model);
     report.resamples = options.resamples;
     report.seed = options.seed;
     report.rows = count_rows(table);
@@ -253,7 +301,7 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
         if (!options.curves) continue;
         if (auto curves = curves_of(all, *criterion, options)) report.curves.push_back(std::move(*curves));
     }
-    warn(all, options, report);
+    warn(all, table.plan.spec().model, options, report);
     return report;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace etastar::analysis {
 namespace {
@@ -52,6 +53,38 @@ double mean_of(std::span<const double> draws) {
     return mean;
 }
 
+// Relative errors below this are rounding.
+constexpr double no_error = 1e-14;
+
+// Log of a mean, or of a ratio of means, and its error.
+struct Estimate {
+    double log = 0;
+    double error = 0;
+};
+
+// The interval of result.value from its Student's ratio in resamples; `draw` estimates one of them, and returns nothing where
+// its mean is 0.
+template <class Draw>
+void studentise(LogMean& result, const Resampling& resampling, Draw&& draw) {
+    IndexGenerator generator(
+        random::Stream({resampling.seed, resampling.width, resampling.depth, 0, random::Role::resample}));
+    std::vector<double> scores;
+    for (std::size_t b = 0; b < resampling.resamples; ++b) {
+        const std::optional<Estimate> drawn = draw(generator);
+        if (!drawn)
+            scores.push_back(-infinity);
+        else // A resample of one value repeated has no error.
+            scores.push_back(drawn->error > no_error ? drawn->log / drawn->error
+                                                     : std::copysign(infinity, drawn->log));
+    }
+    std::sort(scores.begin(), scores.end());
+    const auto end = [&](double probability) {
+        const double score = quantile(scores, probability);
+        return std::isfinite(score) ? result.value - score * result.standard_error : nan;
+    };
+    result.ci95 = {end((1 + confidence) / 2), end((1 - confidence) / 2)};
+}
+
 } // namespace
 
 LogMean log_mean(std::span<const double> draws, const Resampling& resampling) {
@@ -89,7 +122,7 @@ LogMean bootstrap_t(std::span<const double> draws, const Resampling& resampling)
     // Log of a mean and its error from sums over draws / mean.
     const auto estimate = [&](double sum, double squares) {
         const double variance = std::max(0.0, squares / count - std::pow(sum / count, 2)) / (count - 1);
-        return std::pair{std::log(sum / count), std::sqrt(variance) / (sum / count)};
+        return Estimate{std::log(sum / count), std::sqrt(variance) / (sum / count)};
     };
     std::vector<double> scaled;
     double squares = 0;
@@ -97,22 +130,19 @@ LogMean bootstrap_t(std::span<const double> draws, const Resampling& resampling)
         scaled.push_back(draw / mean);
         squares += scaled.back() * scaled.back();
     }
-    result.standard_error = estimate(count, squares).second;
+    result.standard_error = estimate(count, squares).error;
     result.degrees = count - 1;
     result.method = IntervalMethod::bootstrap_t;
     if (!std::isfinite(result.standard_error)) {
         result.method = IntervalMethod::none;
         return result;
     }
-    if (result.standard_error < 1e-14) {
+    if (result.standard_error < no_error) {
         result.ci95 = {result.value, result.value};
         return result;
     }
 
-    IndexGenerator generator(
-        random::Stream({resampling.seed, resampling.width, resampling.depth, 0, random::Role::resample}));
-    std::vector<double> scores;
-    for (std::size_t b = 0; b < resampling.resamples; ++b) {
+    studentise(result, resampling, [&](IndexGenerator& generator) -> std::optional<Estimate> {
         double sum = 0;
         double sum_of_squares = 0;
         for (std::size_t i = 0; i < n; ++i) {
@@ -120,20 +150,103 @@ LogMean bootstrap_t(std::span<const double> draws, const Resampling& resampling)
             sum += value;
             sum_of_squares += value * value;
         }
-        if (!(sum > 0)) {
-            scores.push_back(-infinity);
-            continue;
-        }
-        const auto [log_mean, error] = estimate(sum, sum_of_squares);
-        // A resample of one value repeated has no error.
-        scores.push_back(error > 1e-14 ? log_mean / error : std::copysign(infinity, log_mean));
+        if (!(sum > 0)) return std::nullopt;
+        return estimate(sum, sum_of_squares);
+    });
+    return result;
+}
+
+namespace {
+
+// Correlation of two samples; 0 where one does not vary.
+double correlation(std::span<const double> a, std::span<const double> b) {
+    const double mean_a = mean_of(a);
+    const double mean_b = mean_of(b);
+    double aa = 0;
+    double ab = 0;
+    double bb = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        aa += (a[i] - mean_a) * (a[i] - mean_a);
+        ab += (a[i] - mean_a) * (b[i] - mean_b);
+        bb += (b[i] - mean_b) * (b[i] - mean_b);
     }
-    std::sort(scores.begin(), scores.end());
-    const auto end = [&](double probability) {
-        const double score = quantile(scores, probability);
-        return std::isfinite(score) ? result.value - score * result.standard_error : nan;
+    const double result = ab / std::sqrt(aa * bb);
+    return std::isfinite(result) ? std::clamp(result, -1.0, 1.0) : 0;
+}
+
+// Of the pairs, each over its mean. No interval where its error is not finite.
+void bootstrap_ratio(std::span<const double> x, std::span<const double> y, const Resampling& resampling,
+                     LogMean& result) {
+    const std::size_t n = x.size();
+    const auto count = static_cast<double>(n);
+    const double mean_x = mean_of(x);
+    const double mean_y = mean_of(y);
+    struct Sums {
+        double x = 0;
+        double y = 0;
+        double xx = 0;
+        double xy = 0;
+        double yy = 0;
     };
-    result.ci95 = {end((1 + confidence) / 2), end((1 - confidence) / 2)};
+    const auto add = [&](Sums& sums, std::size_t i) {
+        const double a = x[i] / mean_x;
+        const double b = y[i] / mean_y;
+        sums.x += a;
+        sums.y += b;
+        sums.xx += a * a;
+        sums.xy += a * b;
+        sums.yy += b * b;
+    };
+    // By the delta method: the variance of x / mean x - y / mean y.
+    const auto estimate = [&](const Sums& sums) {
+        const double a = sums.x / count;
+        const double b = sums.y / count;
+        const double squares = (sums.xx / (a * a) - 2 * sums.xy / (a * b) + sums.yy / (b * b)) / count;
+        return Estimate{std::log(a / b), std::sqrt(std::max(0.0, squares) / (count - 1))};
+    };
+    Sums all;
+    for (std::size_t i = 0; i < n; ++i) add(all, i);
+    result.standard_error = estimate(all).error;
+    if (!std::isfinite(result.standard_error)) return;
+    result.degrees = count - 1;
+    result.method = IntervalMethod::bootstrap_t;
+    if (result.standard_error < no_error) {
+        result.ci95 = {result.value, result.value};
+        return;
+    }
+    studentise(result, resampling, [&](IndexGenerator& generator) -> std::optional<Estimate> {
+        Sums sums;
+        for (std::size_t i = 0; i < n; ++i) add(sums, generator.below(n));
+        if (!(sums.x > 0)) return std::nullopt;
+        return estimate(sums);
+    });
+}
+
+std::vector<double> logs_of(std::span<const double> values) {
+    std::vector<double> logs;
+    for (const double value : values) logs.push_back(std::log(value));
+    return logs;
+}
+
+} // namespace
+
+LogMean log_ratio(std::span<const double> x, std::span<const double> y, const Resampling& resampling) {
+    const auto top = log_mean(x, resampling);
+    const auto bottom = log_mean(y, resampling);
+    LogMean result;
+    result.sample = result.value = top.sample - bottom.sample;
+    if (top.method == IntervalMethod::none || bottom.method == IntervalMethod::none) return result;
+    if (top.method != IntervalMethod::log_normal || bottom.method != IntervalMethod::log_normal) {
+        bootstrap_ratio(x, y, resampling, result);
+        return result;
+    }
+    result.value = top.value - bottom.value;
+    const double shared = correlation(logs_of(x), logs_of(y)) * top.standard_error * bottom.standard_error;
+    result.standard_error = std::sqrt(
+        std::max(0.0, std::pow(top.standard_error, 2) + std::pow(bottom.standard_error, 2) - 2 * shared));
+    result.degrees = top.degrees;
+    result.ci95 = student_interval(result.value, result.standard_error, result.degrees);
+    result.method = IntervalMethod::log_normal;
     return result;
 }
 

@@ -22,7 +22,8 @@ std::optional<Measurement> measurement_of(const CellFit& cell, Quantity quantity
 
 } // namespace
 
-PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, theory::Layer layer) {
+PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, const model::Model& model,
+                 theory::Layer layer) {
     PowerLaw law;
     std::vector<Measurement> measurements;
     std::vector<double> weights;
@@ -35,7 +36,7 @@ PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, theory::Laye
         const auto measurement = measurement_of(cell, quantity);
         if (!measurement) continue;
         measurements.push_back(*measurement);
-        weights.push_back(theory_weight(layer, cell.width, cell.depth));
+        weights.push_back(cell_weight(model, layer, cell.width, cell.depth));
         ones.push_back(1);
         log_width.push_back(std::log(cell.width));
         log_depth.push_back(std::log(cell.depth));

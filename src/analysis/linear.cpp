@@ -13,7 +13,7 @@
 namespace etastar::analysis {
 namespace {
 
-// First order in eta, of a unit error: eta* = (c / mean G)^(1/2).
+// First order in eta, of a unit error: eta* = (c / mean G)^(1/2); where the threshold is relative c mean z^2 instead of c.
 class Linear final : public Estimator {
 public:
     std::string_view name() const override { return "linear"; }
@@ -48,10 +48,14 @@ public:
             return fit;
         }
         fit.f2_share = share_of_f2(cell, options.layer);
-        if (options.statistic == Average::median)
-            of_median(draws, threshold, fit);
+        const auto size = sizes(cell, options.layer);
+        fit.z2 = mean_size(size);
+        if (options.relative && !fit.z2)
+            note_no_size(fit);
+        else if (options.statistic == Average::median)
+            of_median(options.relative ? over(draws, size) : draws, threshold, fit);
         else
-            of_mean(cell, options, draws, threshold, fit);
+            of_mean(cell, options, draws, size, threshold, fit);
         return fit;
     }
 
@@ -65,9 +69,17 @@ private:
         return false;
     }
 
+    // Of each network.
+    static std::vector<double> over(const std::vector<double>& draws, const std::vector<double>& size) {
+        std::vector<double> ratios;
+        for (std::size_t i = 0; i < draws.size(); ++i) ratios.push_back(infinite_if_nan(draws[i] / size[i]));
+        return ratios;
+    }
+
     static void of_mean(const Cell& cell, const FitOptions& options, const std::vector<double>& draws,
-                        double threshold, CellFit& fit) {
-        const auto response = log_mean(draws, resampling(cell, options));
+                        const std::vector<double>& size, double threshold, CellFit& fit) {
+        const auto response = options.relative ? log_ratio(draws, size, resampling(cell, options))
+                                               : log_mean(draws, resampling(cell, options));
         if (!has_rate(std::exp(response.sample), "mean", fit)) return;
         const double log_threshold = std::log(threshold);
         fit.eta_star = std::exp((log_threshold - response.sample) / 2);
@@ -75,7 +87,7 @@ private:
              Measurement{(log_threshold - response.value) / 2, response.standard_error / 2, response.degrees},
              {(log_threshold - response.ci95.high) / 2, (log_threshold - response.ci95.low) / 2},
              response.method);
-        compare(exact_response(*cell.table, cell.width, cell.depth, options.layer), draws, threshold, fit);
+        compare(cell, options, draws, size, threshold, fit);
     }
 
     // Between two order statistics of the response.
@@ -92,22 +104,33 @@ private:
              IntervalMethod::order_statistics);
     }
 
-    // With theory: z of the mean of G itself, and the ratio that regressions take.
-    static void compare(double expectation, const std::vector<double>& draws, double threshold,
-                        CellFit& fit) {
-        if (!std::isfinite(expectation) || !(expectation > 0) || draws.size() < 2) return;
+    // With theory: z of the mean of G itself, relative of its share in G that z^2 leaves, and the ratio that regressions take.
+    static void compare(const Cell& cell, const FitOptions& options, const std::vector<double>& draws,
+                        const std::vector<double>& size, double threshold, CellFit& fit) {
+        const double response = exact_response(*cell.table, cell.width, cell.depth, options.layer);
+        const auto bound = analysis::bound(*cell.table, theory::Regime::finite_width, cell.width, cell.depth,
+                                           options.layer, threshold, options.relative);
+        if (!std::isfinite(response) || !(response > 0) || !bound || draws.size() < 2) return;
         if (fit.interval != IntervalMethod::none && !fit.log_rate) return; // an open interval
-        const auto n = static_cast<double>(draws.size());
+        // Of mean `expected`; relative of mean 0.
+        auto scored = draws;
+        double expected = response;
+        if (options.relative) {
+            for (std::size_t i = 0; i < draws.size(); ++i)
+                scored[i] = draws[i] / response - size[i] * threshold / *bound;
+            expected = 0;
+        }
+        const auto n = static_cast<double>(scored.size());
         double mean = 0;
-        for (const double draw : draws) mean += draw / n;
+        for (const double draw : scored) mean += draw / n;
         double squares = 0;
-        for (const double draw : draws) squares += std::pow(draw - mean, 2);
+        for (const double draw : scored) squares += std::pow(draw - mean, 2);
         const double error = std::sqrt(squares / n / (n - 1));
         if (!(error > 0)) return;
-        fit.z = (mean - expectation) / error;
+        fit.z = (mean - expected) / error;
         if (!fit.log_rate) return;
         fit.log_ratio = *fit.log_rate;
-        fit.log_ratio->value -= std::log(theory::critical_rate(expectation, threshold));
+        fit.log_ratio->value -= std::log(theory::critical_rate(response, *bound));
     }
 };
 

@@ -21,7 +21,7 @@ std::optional<Prediction> predict(const plan::Plan& plan) {
     const auto& spec = plan.spec();
     const auto& model = spec.model;
     const auto* theory = theory::find(model, theory::Regime::finite_width);
-    if (theory == nullptr || model.train != model::Train::all
+    if (theory == nullptr || !fluctuations_are_known(model) || model.train != model::Train::all
         || model.parametrization != model::Parametrization::mup || spec.seeds < 2)
         return std::nullopt;
 
@@ -40,7 +40,7 @@ std::optional<Prediction> predict(const plan::Plan& plan) {
             predicted_error(layer, entry.width, entry.depth, static_cast<double>(spec.seeds));
         cells.push_back(cell);
     }
-    const auto law = fit_law(cells, Quantity::measured, layer);
+    const auto law = fit_law(cells, Quantity::measured, model, layer);
     Prediction prediction{half(law.depth), half(law.width), {}};
     for (const auto& slope : local_slopes(cells)) {
         if (prediction.widths.empty() || prediction.widths.back().width != slope.width)

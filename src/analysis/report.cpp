@@ -19,14 +19,7 @@ constexpr std::size_t most_lines = 24;
 constexpr double much = 0.01;
 
 constexpr const char* target_text =
-    "the weighted least-squares slope of log eta* over these cells, with weights that theory fixes";
-
-std::string weights_text(theory::Layer layer) {
-    const char* variance = layer == theory::Layer::output ? "(14 L - 1)/n"
-                           : layer == theory::Layer::mean ? "(10.7 (L - 0.9) + 3.9 e^(1.2 (1 - L)))/n"
-                                                          : "(13.2 (L - 1.2) + 7.6 e^(0.75 (1 - L)))/n";
-    return fmt::format("1/(e^V - 1), V = {}", variance);
-}
+    "the weighted least-squares slope of log eta* over these cells, with weights that are fixed beforehand";
 
 Json numbers(const std::vector<double>& values) {
     auto array = Json::array();
@@ -86,8 +79,10 @@ Json asymptote(const CriterionFit& fit) {
 }
 
 Json tree_of(const CriterionCurves& curves) {
-    Json tree = {
-        {"criterion", curves.criterion->name()}, {"layer", name_of(curves.layer)}, {"cells", Json::array()}};
+    Json tree = {{"criterion", curves.criterion->name()},
+                 {"layer", name_of(curves.layer)},
+                 {"relative", curves.relative},
+                 {"cells", Json::array()}};
     for (const auto& curve : curves.cells) {
         auto intervals = Json::array();
         for (const auto& ci95 : curve.ci95) intervals.push_back(interval(ci95));
@@ -107,11 +102,12 @@ Json tree_of(const CriterionFit& fit) {
     Json tree = {{"criterion", fit.criterion->name()},
                  {"threshold", fit.threshold},
                  {"layer", name_of(fit.layer)},
-                 {"statistic", name_of(fit.statistic)}};
+                 {"statistic", name_of(fit.statistic)},
+                 {"relative", fit.relative}};
     const auto exact = fit.exact.value_or(PowerLaw{});
     tree.update(law(fit.law, &exact));
-    if (fit.relative) tree["relative_to_exact"] = law(*fit.relative, nullptr);
-    tree["weights"] = weights_text(fit.layer);
+    if (fit.ratio) tree["relative_to_exact"] = law(*fit.ratio, nullptr);
+    tree["weights"] = fit.weights;
     tree["target"] = target_text;
     tree["cells"] = Json::array();
     for (const auto& cell : fit.cells) {
@@ -124,9 +120,11 @@ Json tree_of(const CriterionFit& fit) {
             {"interval", cell.eta_star ? Json(name_of(cell.interval)) : Json(nullptr)},
             {"centre", cell.log_rate ? number(std::exp(cell.log_rate->value)) : number(cell.eta_star)},
             {"f2_share", number(cell.f2_share)},
+            {"z2", number(cell.z2)},
             {"variance_ratio", number(cell.variance_ratio)},
             {"exact", number(cell.exact)},
             {"infinite", number(cell.infinite)},
+            {"infinite_error", cell.infinite ? Json(cell.infinite_error) : Json(nullptr)},
             {"ratio", ratio(cell, cell.exact)},
             {"ratio_infinite", ratio(cell, cell.infinite)},
             {"z", number(cell.z)}};
@@ -208,7 +206,7 @@ std::string hidden(const std::vector<bool>& show, const char* what) {
     return number == 0 ? std::string() : fmt::format("  ({} {} between these: --all)\n", number, what);
 }
 
-void print_cells(std::string& out, const CriterionFit& fit, bool all) {
+void print_cells(std::string& out, const CriterionFit& fit, bool width_effect_is_known, bool all) {
     // Exact where there is such a theory, else of infinite width where there is that.
     const bool exact = fit.exact.has_value();
     const bool theory = exact || std::any_of(fit.cells.begin(), fit.cells.end(), [](const auto& cell) {
@@ -230,9 +228,16 @@ void print_cells(std::string& out, const CriterionFit& fit, bool all) {
         out += "\n";
     }
     out += hidden(show, "cells");
-    if (theory && !exact)
-        out += "  (n = inf: exact at infinite width; z where what finite width takes, up to 16 L/n of it, is "
-               "below half the error)\n";
+    if (theory && !exact) {
+        double error = 0;
+        for (const auto& cell : fit.cells) error = std::max(error, cell.infinite_error);
+        out +=
+            fmt::format("  (n = inf: theory of infinite width{}; {})\n",
+                        error > 0 ? fmt::format(", integrated to within {:.1g} %", 100 * error) : "",
+                        width_effect_is_known
+                            ? "z where what finite width takes, up to 16 L/n of it, is below half the error"
+                            : "no z: what finite width takes is not known of this model");
+    }
     const bool open = std::any_of(fit.cells.begin(), fit.cells.end(), [](const auto& cell) {
         return cell.eta_star && !(std::isfinite(cell.ci95.low) && std::isfinite(cell.ci95.high));
     });
@@ -248,7 +253,7 @@ void print_law(std::string& out, const CriterionFit& fit) {
         return;
     }
     const auto exact = fit.exact.value_or(PowerLaw{});
-    const auto relative = fit.relative.value_or(PowerLaw{});
+    const auto relative = fit.ratio.value_or(PowerLaw{});
     out += fmt::format("\n  {:<30} {:>9}  {:<24}", "eta* = C n^a L^b", "measured", "95 % interval");
     if (fit.exact) out += fmt::format(" {:>11}   {}", "exact", "measured / exact");
     out += "\n";
@@ -293,11 +298,9 @@ void print_slopes(std::string& out, const CriterionFit& fit, bool all) {
 
 std::string to_json(const FitReport& report, const Source& source) {
     Json tree;
-    tree["source"] = {{"file", source.file},
-                      {"spec", Json::parse(report.spec)},
-                      {"version", source.version},
-                      {"resamples", report.resamples},
-                      {"seed", report.seed}};
+    tree["source"] = {
+        {"file", source.file},       {"model", report.model},         {"spec", Json::parse(report.spec)},
+        {"version", source.version}, {"resamples", report.resamples}, {"seed", report.seed}};
     tree["rows"] = {{"all", report.rows.all},
                     {"finished", report.rows.finished},
                     {"pending", report.rows.pending},
@@ -315,9 +318,10 @@ std::string to_text(const FitReport& report, bool all) {
     std::string out;
     for (std::size_t i = 0; i < report.fits.size(); ++i) {
         const auto& fit = report.fits[i];
-        out += fmt::format("{} criterion, threshold {:g}, layer {}{}\n", fit.criterion->name(), fit.threshold,
-                           name_of(fit.layer), fit.statistic == Average::median ? ", median" : "");
-        print_cells(out, fit, all);
+        out += fmt::format("{} criterion, threshold {:g}{}, layer {}{}\n", fit.criterion->name(),
+                           fit.threshold, fit.relative ? " E z^2" : "", name_of(fit.layer),
+                           fit.statistic == Average::median ? ", median" : "");
+        print_cells(out, fit, report.width_effect_is_known, all);
         print_law(out, fit);
         print_slopes(out, fit, all);
         out += "\n";

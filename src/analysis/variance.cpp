@@ -1,9 +1,29 @@
 #include "etastar/analysis/variance.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 namespace etastar::analysis {
+
+bool fluctuations_are_known(const model::Model& model) {
+    model::Model own = model;
+    own.weight_variance.reset();
+    return model.activation == model::activation_of<model::Relu>
+           && model.architecture == model::architecture_of<model::Mlp>
+           && model.optimizer == model::optimizer_of<model::Sgd> && !model.biases
+           && model.gain() == own.gain();
+}
+
+bool fluctuations_multiply(const model::Model& model) {
+    const bool scales =
+        model.activation
+            == model::activation_of<
+                model::
+                    Relu> || model.activation == model::activation_of<model::LeakyRelu> || model.activation == model::activation_of<model::Linear>;
+    return scales && model.architecture == model::architecture_of<model::Mlp>;
+}
 
 double log_variance(theory::Layer layer, std::uint32_t width, std::uint32_t depth) {
     const double n = width;
@@ -22,6 +42,24 @@ double log_variance(theory::Layer layer, std::uint32_t width, std::uint32_t dept
 
 double theory_weight(theory::Layer layer, std::uint32_t width, std::uint32_t depth) {
     return 1 / std::expm1(std::min(log_variance(layer, width, depth), 500.0));
+}
+
+double cell_weight(const model::Model& model, theory::Layer layer, std::uint32_t width, std::uint32_t depth) {
+    if (fluctuations_are_known(model)) return theory_weight(layer, width, depth);
+    const auto block = model::layer_laws(model, width, depth).hidden.block;
+    const double share = block.branch * block.branch / (1 + block.branch * block.branch);
+    return width / (block.skip == 0 ? depth : 1 + depth * share);
+}
+
+std::string weights_text(const model::Model& model, theory::Layer layer) {
+    if (!fluctuations_are_known(model))
+        return model.architecture == model::architecture_of<model::Mlp>
+                   ? "n/L"
+                   : "n/(1 + L tau^2/(1 + tau^2)), tau the scale of branches";
+    const char* variance = layer == theory::Layer::output ? "(14 L - 1)/n"
+                           : layer == theory::Layer::mean ? "(10.7 (L - 0.9) + 3.9 e^(1.2 (1 - L)))/n"
+                                                          : "(13.2 (L - 1.2) + 7.6 e^(0.75 (1 - L)))/n";
+    return fmt::format("1/(e^V - 1), V = {}", variance);
 }
 
 double predicted_error(theory::Layer layer, std::uint32_t width, std::uint32_t depth, double networks) {

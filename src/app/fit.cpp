@@ -25,13 +25,11 @@ ExitCode fit_command(const Arguments& arguments) {
         write_document(options->json, to_json(report, {options->file.string(), version()}));
     if (options->json != "-") {
         const auto& spec = table.plan.spec();
-        write_document(
-            "-",
-            fmt::format(
-                "{}: {} widths x {} depths x {} networks x {} rates; engine {}, train {}, rates {}\n\n",
-                options->file.string(), spec.width.size(), spec.depth.size(), spec.seeds, spec.eta.size(),
-                name_of(spec.engine), name_of(spec.model.train), name_of(spec.model.parametrization))
-                + to_text(report, options->all));
+        write_document("-",
+                       fmt::format("{}: {} widths x {} depths x {} networks x {} rates; engine {}\n{}\n\n",
+                                   options->file.string(), spec.width.size(), spec.depth.size(), spec.seeds,
+                                   spec.eta.size(), name_of(spec.engine), report.model)
+                           + to_text(report, options->all));
     }
     return ExitCode::done;
 }

@@ -22,7 +22,7 @@ namespace {
 
 constexpr const char* usage = R"(usage: [mpirun -n N] etastar COMMAND [options]
 
-Measures how large a learning rate a deep ReLU network can take, and how it scales with width and depth.
+Measures how large a learning rate the first step of a deep network can have, and how it scales with width and depth.
 
   plan            networks, rows, file size, memory and work of a sweep; runs nothing
   sweep           run a sweep, or what is left of it, into one HDF5 file
@@ -30,6 +30,7 @@ Measures how large a learning rate a deep ReLU network can take, and how it scal
   merge SHARD...  join the shards of a sweep into one table
   fit FILE        eta* per (width, depth) and the exponents, with intervals, beside exact theory
   theory          exact and infinite-width eta* for given widths and depths
+  transfer        a learning rate from one width and depth to another, and PyTorch parameter groups
 
   etastar COMMAND --help    options of a command
   etastar --version         version and git revision
@@ -50,6 +51,7 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
     if (command == "merge") return merge_command(arguments);
     if (command == "status") return status_command(arguments);
     if (command == "theory") return theory_command(arguments);
+    if (command == "transfer") return transfer_command(arguments);
     if (is_one_of(command, {"--version", "version", "--help", "-h", "help"}) && !arguments.empty())
         throw UsageError(fmt::format("unexpected argument {}; see --help", in_quotes(arguments.front())));
     if (is_one_of(command, {"--version", "version"})) {
@@ -61,9 +63,10 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
         return ExitCode::done;
     }
     if (command.empty())
-        throw UsageError("no command given: plan, sweep, status, merge, fit or theory; see --help");
-    throw UsageError(fmt::format("{} is not a command: plan, sweep, status, merge, fit or theory; see --help",
-                                 in_quotes(command)));
+        throw UsageError("no command given: plan, sweep, status, merge, fit, theory or transfer; see --help");
+    throw UsageError(
+        fmt::format("{} is not a command: plan, sweep, status, merge, fit, theory or transfer; see --help",
+                    in_quotes(command)));
 }
 
 ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {

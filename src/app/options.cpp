@@ -26,16 +26,17 @@ constexpr const char* list_help =
     "points, ends included).\n";
 constexpr const char* json_help = "write JSON to this file, - for standard output";
 
-double parse_threshold(const std::string& value) {
-    const auto list = sweep::parse_real_list("threshold", value);
-    if (list.size() != 1) throw UsageError(fmt::format("threshold: {} is not one number", in_quotes(value)));
+// One positive number.
+double parse_one(const char* option, const std::string& value) {
+    const auto list = sweep::parse_real_list(option, value);
+    if (list.size() != 1) throw UsageError(fmt::format("{}: {} is not one number", option, in_quotes(value)));
     return list.front();
 }
 
 // --threshold, once or more often, into a list in the order given.
 void add_thresholds(Parser& parser, std::vector<double>& thresholds) {
     parser.repeated("threshold", "bound c on E dz^2; repeatable; default 1", [&](const std::string& text) {
-        const double value = parse_threshold(text);
+        const double value = parse_one("threshold", text);
         if (std::find(thresholds.begin(), thresholds.end(), value) == thresholds.end())
             thresholds.push_back(value);
     });
@@ -206,6 +207,7 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     add_thresholds(parser, thresholds);
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
+    parser.flag("relative", "thresholds are multiples of E z^2 of the same layers", fit.relative);
     parser.option("statistic", "mean", "mean or median of the networks: what must not exceed the threshold",
                   [&](const std::string& text) { fit.statistic = parse_name<analysis::Average>(text); });
     parser.option("width", "only these widths: a LIST, or A:B for all from A to B",
@@ -227,6 +229,7 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     std::vector<std::string> files;
     if (!parser.parse(arguments, &files)) return std::nullopt;
     options.file = files.front();
+    analysis::check(fit);
     if (!thresholds.empty()) fit.thresholds = thresholds;
     fit.curves = !options.json.empty();
     return options;
@@ -257,6 +260,9 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
     parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
                   [&](const std::string& text) { options.criterion = parse_name<Criterion>(text); });
     add_thresholds(parser, thresholds);
+    parser.flag("relative",
+                "thresholds in units of E z^2, the mean square of the pre-activations that change",
+                options.relative);
     parser.option("layer", "last", "last, mean or (finite alone) max over hidden layers, or output",
                   [&](const std::string& text) { options.layer = parse_name<theory::Layer>(text); });
     parser.option("eta", "LIST of absolute rates: the step's changes at infinite width, too",
@@ -274,7 +280,52 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
         throw UsageError(
             "width: under --rates global the limit depends on input-dim / width; give the widths");
     }
+    if (options.relative && options.layer == theory::Layer::output)
+        throw UsageError("relative: the output has no size to compare with; use another --layer");
     sweep::validate_grid(grid.width.empty() ? std::vector<std::uint32_t>{1} : grid.width, grid.depth);
+    return options;
+}
+
+std::optional<TransferOptions> parse_transfer(const Arguments& arguments) {
+    Parser parser(
+        "usage: etastar transfer --from-width N --from-depth L --from-eta E --to-width N --to-depth L "
+        "[options]\n\nFrom a learning rate tuned at one width and depth to that of another network of the "
+        "same "
+        "model and\noptimizer: the factor by theory or, with --file, by measurement; and the learning rate "
+        "and "
+        "initial\nstandard deviation of every group of its parameters, also as PyTorch code.\n");
+    TransferOptions options;
+    const auto size = [&](const char* name, const char* help, std::uint32_t& value) {
+        parser.option(name, help,
+                      [name, &value](const std::string& text) { value = sweep::parse_integer(name, text); });
+    };
+    size("from-width", "width of the network that the rate was tuned on", options.from.width);
+    size("from-depth", "its depth: number of hidden layers", options.from.depth);
+    parser.option("from-eta", "its base rate eta, which a group's learning rate is a multiple of",
+                  [&](const std::string& text) { options.eta = parse_one("from-eta", text); });
+    size("to-width", "width of the network that it is for", options.to.width);
+    size("to-depth", "its depth", options.to.depth);
+    for (const auto& field : sweep::fields())
+        if (field.of_model) parser.field(field, options.model);
+    parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
+                  [&](const std::string& text) { options.criterion = parse_name<theory::Criterion>(text); });
+    parser.option("threshold", "1", "bound c on E dz^2 of the last layer",
+                  [&](const std::string& text) { options.threshold = parse_one("threshold", text); });
+    std::string file;
+    parser.file("file", "a sweep that has both networks: the factor is measured instead of theory's", file);
+    parser.file("json", json_help, options.json);
+    if (!parser.parse(arguments)) return std::nullopt;
+    options.file = file;
+    for (const auto& [name, given] : {std::pair{"from-width", options.from.width > 0},
+                                      {"from-depth", options.from.depth > 0},
+                                      {"from-eta", options.eta > 0},
+                                      {"to-width", options.to.width > 0},
+                                      {"to-depth", options.to.depth > 0}})
+        if (!given) throw UsageError(fmt::format("{}: is missing; see --help", name));
+    for (const auto& at : {options.from, options.to}) {
+        sweep::validate_grid({at.width}, {at.depth});
+        sweep::validate_model(options.model.model, {at.depth});
+    }
     return options;
 }
 

@@ -2,6 +2,7 @@
 
 #include "etastar/app/commands.hpp"
 #include "etastar/error.hpp"
+#include "etastar/model/description.hpp"
 #include "etastar/sweep/fields.hpp"
 
 #include "../json.hpp"
@@ -22,7 +23,11 @@ using theory::Criterion;
 using theory::Layer;
 
 constexpr const char* not_covered = "no theory at infinite width covers this model";
+constexpr const char* too_deep =
+    "theory at infinite width does not reach this depth: it would take too long, or the last digit of "
+    "the weight variance decides";
 constexpr const char* not_reached = "no rate reaches the threshold";
+constexpr const char* no_size = "the theory does not know the size of the layers";
 constexpr const char* overflow = "the response is beyond the range of floating point";
 
 struct Cell {
@@ -36,11 +41,15 @@ public:
     explicit Report(const TheoryOptions& options)
         : options_(options),
           exact_(theory::find(model(), theory::Regime::finite_width)),
-          infinite_(theory::find(model(), theory::Regime::infinite_width)) {
+          infinite_(theory::find(model(), theory::Regime::infinite_width)),
+          closes_(infinite_ != nullptr && infinite_->changes(model(), 1, 1, 1.0).has_value()) {
         for (const auto& field : sweep::fields())
             if (field.of_model) tree_[std::string(field.key)] = field.write(options.grid);
         tree_["criterion"] = name_of(options.criterion);
         tree_["thresholds"] = options.thresholds;
+        tree_["relative"] = options.relative;
+        tree_["theory_exact"] = named(exact_);
+        tree_["theory_infinite"] = named(infinite_);
         tree_["layer"] = name_of(options.layer);
         tree_["cells"] = Json::array();
         text_ = heading();
@@ -63,6 +72,10 @@ public:
 private:
     const model::Model& model() const { return options_.grid.model; }
 
+    static Json named(const theory::Theory* theory) {
+        return theory == nullptr ? Json(nullptr) : Json(theory->name());
+    }
+
     std::vector<Cell> cells() const {
         std::vector<std::optional<std::uint32_t>> widths(options_.grid.width.begin(),
                                                          options_.grid.width.end());
@@ -74,18 +87,21 @@ private:
     }
 
     std::string heading() const {
-        const auto of = fmt::format("train {}, rates {}, layer {}", name_of(model().train),
-                                    name_of(model().parametrization), name_of(options_.layer));
+        auto text = fmt::format("{}, layer {}\n", model::describe(model()), name_of(options_.layer));
+        if (exact_ != nullptr && options_.criterion == Criterion::linear)
+            text += fmt::format("exact: {}\n", exact_->name());
+        if (infinite_ != nullptr) text += fmt::format("n -> infinity: {}\n", infinite_->name());
+        const auto* bound = options_.relative ? "threshold E z^2" : "threshold";
         if (options_.criterion == Criterion::linear)
-            return fmt::format("eta*_lin, criterion linear, for {}: (threshold / E response)^(1/2)\n"
+            return fmt::format("eta*_lin, criterion linear, ({} / E response)^(1/2), for {}"
                                "{} {:>10} {:>14} {:>14} {:>14} {:>14}\n",
-                               of, place({}), "threshold", "exact", "n -> infinity", "E response",
+                               bound, text, place({}), "threshold", "exact", "n -> infinity", "E response",
                                "n -> infinity");
-        return fmt::format(
-            "eta*_fin, criterion finite, for {}, at infinite width: the smallest rate at which\n"
-            "E (change)^2 of one step reaches the threshold; beside it eta*_lin at infinite width\n"
-            "{} {:>10} {:>14} {:>14} {:>10}\n",
-            of, place({}), "threshold", "eta*_fin", "eta*_lin", "ratio");
+        return fmt::format("eta*_fin, criterion finite, at infinite width, the smallest rate at which E "
+                           "(change)^2 of one step\n"
+                           "reaches the {}, beside eta*_lin at infinite width, for {}"
+                           "{} {:>10} {:>14} {:>14} {:>10}\n",
+                           bound, text, place({}), "threshold", "eta*_fin", "eta*_lin", "ratio");
     }
 
     // First columns of a line: width, where there is one, and depth; their names for no cell.
@@ -109,14 +125,28 @@ private:
         return found.value_or(std::numeric_limits<double>::quiet_NaN());
     }
 
+    // What the criterion bounds the change by; NaN where it is not known.
+    double bound(const theory::Theory* theory, const Cell& cell, double threshold) const {
+        if (!options_.relative) return threshold;
+        const auto size = theory == nullptr
+                              ? std::nullopt
+                              : theory->size(model(), width_of(cell), cell.depth, options_.layer);
+        return size ? threshold * *size : std::numeric_limits<double>::quiet_NaN();
+    }
+
+    static std::optional<double> linear_rate(double response, double bound) {
+        return std::isnan(bound) ? std::nullopt : theory::linear_rate(response, bound);
+    }
+
     Json entry(const Cell& cell, double threshold, const std::optional<double>& exact,
-               const std::optional<double>& infinite, const char* missing) {
+               const std::optional<double>& infinite, double error, const char* missing) {
         Json entry{{"width", cell.width ? Json(*cell.width) : Json(nullptr)},
                    {"depth", cell.depth},
                    {"threshold", threshold},
                    {"criterion", name_of(options_.criterion)},
                    {"exact", number(exact)},
-                   {"infinite", number(infinite)}};
+                   {"infinite", number(infinite)},
+                   {"infinite_error", number(infinite ? std::optional(error) : std::nullopt)}};
         if (entry["infinite"].is_null()) {
             entry["note"] = missing;
             notes_.insert(missing);
@@ -127,15 +157,20 @@ private:
     Json linear(const Cell& cell, double threshold) {
         const double here = response(exact_, cell, options_.layer);
         const double limit = response(infinite_, cell, options_.layer);
-        const auto rate = theory::linear_rate(here, threshold);
-        const auto rate_limit = theory::linear_rate(limit, threshold);
+        const auto rate = linear_rate(here, bound(exact_, cell, threshold));
+        const double bound_limit = bound(infinite_, cell, threshold);
+        const auto rate_limit = linear_rate(limit, bound_limit);
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14.8g} {:>14.8g}\n", place(cell), threshold,
                              show(rate), show(rate_limit), here, limit);
         if (std::isinf(here)) notes_.insert(overflow);
-        auto result = entry(cell, threshold, rate, rate_limit,
-                            std::isnan(limit)   ? not_covered
-                            : std::isinf(limit) ? overflow
-                                                : not_reached);
+        const double error =
+            infinite_ == nullptr ? 0 : infinite_->response_error(model(), width_of(cell), cell.depth) / 2;
+        auto result = entry(cell, threshold, rate, rate_limit, error,
+                            beyond(cell)              ? too_deep
+                            : std::isnan(limit)       ? not_covered
+                            : std::isinf(limit)       ? overflow
+                            : std::isnan(bound_limit) ? no_size
+                                                      : not_reached);
         result["response"] = number(here);
         result["response_infinite"] = number(limit);
         result["response_last"] = number(response(exact_, cell, Layer::last));
@@ -144,16 +179,27 @@ private:
         return result;
     }
 
+    bool beyond(const Cell& cell) const {
+        return infinite_ != nullptr && !infinite_->reaches(model(), cell.depth);
+    }
+
     Json finite(const Cell& cell, double threshold) {
-        const bool closes =
-            infinite_ != nullptr && infinite_->changes(model(), width_of(cell), 1, 1.0).has_value();
+        const double bound_limit = bound(infinite_, cell, threshold);
+        const bool closes = closes_ && !std::isnan(bound_limit);
         const auto rate = closes ? theory::critical_step_rate(*infinite_, model(), width_of(cell), cell.depth,
-                                                              options_.layer, threshold)
+                                                              options_.layer, bound_limit)
                                  : std::nullopt;
-        const auto line = theory::linear_rate(response(infinite_, cell, options_.layer), threshold);
+        const auto line = linear_rate(response(infinite_, cell, options_.layer), bound_limit);
+        const double error = rate ? theory::step_rate_error(*infinite_, model(), width_of(cell), cell.depth,
+                                                            options_.layer, *rate)
+                                  : 0;
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>10}\n", place(cell), threshold, show(rate),
                              show(line), rate && line ? fmt::format("{:.5g}", *rate / *line) : "none");
-        auto result = entry(cell, threshold, std::nullopt, rate, closes ? not_reached : not_covered);
+        auto result = entry(cell, threshold, std::nullopt, rate, error,
+                            beyond(cell) ? too_deep
+                            : closes     ? not_reached
+                            : closes_    ? no_size
+                                         : not_covered);
         result["linear"] = number(line);
         return result;
     }
@@ -185,6 +231,7 @@ private:
     const TheoryOptions& options_;
     const theory::Theory* exact_;
     const theory::Theory* infinite_;
+    bool closes_; // it knows whole steps
     Json tree_;
     std::string text_;
     std::string curves_;

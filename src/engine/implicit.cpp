@@ -1,20 +1,26 @@
-#include "etastar/engine/implicit.hpp"
+#include "implicit.hpp"
 
-#include "etastar/engine/change.hpp"
 #include "etastar/random/normal.hpp"
 
-#include "implicit_kernels.hpp"
 #include "kept.hpp"
 #include "power_of_two.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 namespace etastar::engine {
 namespace {
 
-// Neurons that pass through a kernel at a time: their variates stay in the first-level cache.
-constexpr std::size_t block = 2048;
+// Neurons that pass through the kernels at a time: their vectors stay in the first-level cache.
+constexpr std::size_t block = 1024;
+
+// Where h, slope and P of all layers take no more they are held between the passes: they stay in a cache of the core's own,
+// beside the variates.
+constexpr std::size_t held_bytes = std::size_t{1} << 19;
+
+// A layer's variates: g, g', g''.
+constexpr std::size_t roles = 3;
 
 // Calls body(first, count) for the blocks of n neurons.
 template <class Body>
@@ -33,267 +39,351 @@ double perpendicular(double whole, double along) {
 
 } // namespace
 
-// n variates of a layer. Kept layers were drawn by the pass that came first; others are drawn into scratch
-// again.
-const float* ImplicitEngine::variates(const model::RandomNetwork& network, std::uint32_t layer,
-                                      random::Role role, std::vector<float>& scratch) const {
-    const std::size_t n = network.width();
-    if (layer <= kept_layers_ && role != random::Role::change)
-        return kept_.data() + (2 * (std::size_t{layer} - 1) + (role == random::Role::backward ? 1 : 0)) * n;
-    random::fill_normal(network.stream(role, layer), 0, n, 1.0f, scratch.data());
-    return scratch.data();
-}
-
-void ImplicitEngine::forward(const model::RandomNetwork& network) {
-    const auto& kernels = implicit_kernels();
-    const std::size_t n = network.width();
-    double q = network.input_dim(); // ||x||^2
-    for (std::uint32_t layer = 1; layer <= network.depth(); ++layer) {
-        auto& here = layers_[layer - 1];
-        here = {};
-        here.zeta = std::sqrt(network.laws()[layer].variance() * q);
-        float* g = layer <= kept_layers_ ? kept_.data() + 2 * (std::size_t{layer} - 1) * n : forward_.data();
-        const auto stream = network.stream(random::Role::forward, layer);
-        ForwardSums sums;
-        for_blocks(n, [&](std::size_t first, std::size_t count) {
-            random::fill_normal(stream, first, count, 1.0f, g + first);
-            kernels.forward(g + first, count, sums);
-        });
-        here.squares = sums.squares;
-        here.active = sums.active;
-        here.q = here.zeta * here.zeta * sums.active;
-        q = here.q;
-    }
-}
-
-// From the read-out down: layer l's g' makes df/dh^l, masked delta^l. The read-out itself is g'/n at l = L.
-void ImplicitEngine::backward(const model::RandomNetwork& network, Passes& passes) {
-    const auto& kernels = implicit_kernels();
-    const std::size_t n = network.width();
-    const std::uint32_t depth = network.depth();
-    for (std::uint32_t layer = depth; layer >= 1; --layer) {
-        auto& here = layers_[layer - 1];
-        const float* g = variates(network, layer, random::Role::forward, forward_);
-        float* back =
-            layer <= kept_layers_ ? kept_.data() + (2 * (std::size_t{layer} - 1) + 1) * n : backward_.data();
-        const auto stream = network.stream(random::Role::backward, layer);
-        BackwardSums sums;
-        for_blocks(n, [&](std::size_t first, std::size_t count) {
-            random::fill_normal(stream, first, count, 1.0f, back + first);
-            kernels.backward(g + first, back + first, count, sums);
-        });
-        const double overlap = here.zeta * sums.overlap; // h . g'
-        if (layer == depth) {
-            here.beta = network.laws().readout.deviation;
-            passes.output = here.beta * overlap;
-        } else {
-            here.beta = std::sqrt(network.laws().hidden.variance() * layers_[layer].delta2);
-            here.alpha = ratio(passes.output - here.beta * overlap, here.q);
-        }
-        if (here.dead()) continue;
-        here.delta2 = here.alpha * here.alpha * here.q + 2 * here.alpha * here.beta * overlap
-                      + here.beta * here.beta * sums.active;
-    }
-}
-
-void ImplicitEngine::pass(const model::RandomNetwork& network, Passes& passes) {
+template <class T>
+void ImplicitEngine<T>::prepare(const model::RandomNetwork& network) {
     const std::size_t n = network.width();
     const std::size_t depth = network.depth();
+    width_ = n;
+    streams_ = network.laws().hidden.block.skip != 0;
+    holds_ = 3 * n * depth * sizeof(T) <= std::min(held_bytes, settings().weight_budget);
+    absolute_ = model::step_rule(settings().model.optimizer).signs;
     kept_layers_ = static_cast<std::uint32_t>(
-        std::min<std::size_t>(depth, settings().weight_budget / (2 * n * sizeof(float))));
-    reserve_kept(kept_, 2 * n * kept_layers_);
+        std::min<std::size_t>(depth, settings().weight_budget / (roles * n * sizeof(float))));
+    reserve_kept(kept_, roles * n * kept_layers_);
     forward_.resize(n);
     backward_.resize(n);
     fresh_.resize(n);
-    layers_.resize(depth);
-    forward(network);
-    backward(network, passes);
-    passes.q[0] = network.input_dim();
-    for (std::size_t l = 1; l <= depth; ++l) {
-        passes.q[l] = layers_[l - 1].q;
-        passes.delta2[l] = layers_[l - 1].delta2;
+    if (streams_) reserve_kept(z_, n * depth);
+    if (streams_ || holds_) reserve_kept(p_, n * depth);
+    if (holds_) {
+        h_.resize(n * depth);
+        slope_.resize(n * depth);
+    }
+    layers_.assign(depth, {});
+    for (auto* values : {&block_.forward, &block_.z, &block_.h, &block_.slope, &block_.side, &block_.gradient,
+                         &block_.fresh})
+        values->resize(std::min(block, n));
+}
+
+// Where n variates of a layer are put: those of layers that are not kept are overwritten by the next.
+template <class T>
+float* ImplicitEngine<T>::room(std::uint32_t layer, random::Role role) {
+    const std::size_t at = role == random::Role::forward ? 0 : role == random::Role::backward ? 1 : 2;
+    if (keeps(layer)) return kept_.data() + (roles * (std::size_t{layer} - 1) + at) * width_;
+    std::vector<float>* const scratch[] = {&forward_, &backward_, &fresh_};
+    return scratch[at]->data();
+}
+
+// n variates that an earlier pass drew: again, where the layer is not kept.
+template <class T>
+const float* ImplicitEngine<T>::variates(const model::RandomNetwork& network, std::uint32_t layer,
+                                         random::Role role) {
+    float* values = room(layer, role);
+    if (!keeps(layer)) random::fill_normal(network.stream(role, layer), 0, width_, 1.0f, values);
+    return values;
+}
+
+template <class T>
+const T* ImplicitEngine<T>::widened(const float* values, std::size_t count, std::vector<T>& scratch) const {
+    if constexpr (std::is_same_v<T, float>) {
+        return values;
+    } else {
+        kernels_.sums->widen(values, count, scratch.data());
+        return scratch.data();
     }
 }
 
-struct ImplicitEngine::Draws {
-    const float* g;
-    const float* back;
-    const float* fresh;
-    FreshSums sums;       // 0 where nothing is carried
-    double delta_forward; // delta = delta_forward g + delta_backward g' where g > 0
-    double delta_backward;
-    double delta_fresh; // delta . g''
-};
-
-// d = forward g + backward delta + fresh g''.
-struct ImplicitEngine::Combination {
-    double forward;
-    double backward;
-    double fresh;
-};
-
-ImplicitEngine::Draws ImplicitEngine::draw(const model::RandomNetwork& network, std::uint32_t layer,
-                                           bool carried) {
-    const auto& kernels = implicit_kernels();
+// Neurons first .. first + count of a layer, with z, h, the slope and the forward vector. g: the layer's. forward: the
+// first pass to see them.
+template <class T>
+Neurons<T> ImplicitEngine<T>::neurons(std::uint32_t layer, const float* g, std::size_t first,
+                                      std::size_t count, bool forward) {
     const auto& here = layers_[layer - 1];
-    Draws draws{};
-    draws.g = variates(network, layer, random::Role::forward, forward_);
-    draws.back = variates(network, layer, random::Role::backward, backward_);
-    draws.fresh = draws.g; // with coefficient 0 where nothing is carried
-    if (carried) {
-        const auto stream = network.stream(random::Role::change, layer);
-        for_blocks(network.width(), [&](std::size_t first, std::size_t count) {
-            random::fill_normal(stream, first, count, 1.0f, fresh_.data() + first);
-            kernels.fresh(draws.g + first, draws.back + first, fresh_.data() + first, count, draws.sums);
-        });
-        draws.fresh = fresh_.data();
+    const std::size_t at = (layer - 1) * width_ + first;
+    T* const h = holds_ ? h_.data() + at : block_.h.data();
+    T* const slope = holds_ ? slope_.data() + at : block_.slope.data();
+    Neurons<T> view;
+    view.count = count;
+    view.forward = widened(g + first, count, block_.forward);
+    view.h = h;
+    view.slope = slope;
+    if (streams_) {
+        view.z = z_.data() + at;
+    } else if (kernels_.activation->homogeneous && here.zeta != 0) {
+        view.z = view.forward;
+    } else {
+        kernels_.sums->scale(g + first, static_cast<T>(here.zeta), count, block_.z.data());
+        view.z = block_.z.data();
     }
-    draws.delta_forward = here.dead() ? 0 : here.alpha * here.zeta;
-    draws.delta_backward = here.dead() ? 0 : here.beta;
-    draws.delta_fresh = draws.delta_forward * draws.sums.overlap + draws.delta_backward * draws.sums.backward;
-    return draws;
+    if (forward || !holds_) kernels_.activate(view.z, count, h, slope);
+    return view;
+}
+
+template <class T>
+void ImplicitEngine<T>::forward(const model::RandomNetwork& network, Passes& passes) {
+    const std::size_t n = width_;
+    const bool homogeneous = kernels_.activation->homogeneous;
+    for (std::uint32_t layer = 1; layer <= network.depth(); ++layer) {
+        const auto& law = network.laws()[layer];
+        const auto& below = passes.layers[layer - 1];
+        auto& here = layers_[layer - 1];
+        here.zeta = std::sqrt(law.variance() * below.h2);
+        T* z = nullptr;
+        T kept_z = 0;
+        T new_z = 0;
+        if (streams_) {
+            z = z_.data() + (layer - 1) * n;
+            const double added = law.block.branch * here.zeta;
+            if (homogeneous)
+                here.z_unit = root_power_of_two(law.block.skip * below.z2 / network.width() + added * added);
+            new_z = static_cast<T>(added / here.z_unit);
+            if (layer > 1) kept_z = static_cast<T>(law.block.skip * layers_[layer - 2].z_unit / here.z_unit);
+        } else if (homogeneous && here.zeta != 0) {
+            here.z_unit = here.zeta;
+        }
+        float* g = room(layer, random::Role::forward);
+        float* back = room(layer, random::Role::backward);
+        const auto stream = network.stream(random::Role::forward, layer);
+        const auto back_stream = network.stream(random::Role::backward, layer);
+        ForwardSums sums;
+        for_blocks(n, [&](std::size_t first, std::size_t count) {
+            random::fill_normal(stream, first, count, 1.0f, g + first);
+            random::fill_normal(back_stream, first, count, 1.0f, back + first);
+            if (streams_) {
+                if (layer == 1) {
+                    kernels_.sums->scale(g + first, new_z, count, z + first);
+                } else {
+                    kernels_.sums->stream(z - n + first, kept_z, g + first, new_z, count, z + first);
+                }
+            }
+            auto view = neurons(layer, g, first, count, true);
+            view.side = widened(back + first, count, block_.side);
+            kernels_.sums->forward(view, absolute_, sums);
+        });
+        auto& measured = passes.layers[layer];
+        measured.z2 = here.z_unit * sums.z2 * here.z_unit;
+        measured.h2 = here.z_unit * sums.h2 * here.z_unit;
+        measured.h1 = here.z_unit * sums.h1;
+        here.overlap = here.z_unit * sums.side;
+    }
+}
+
+// From the read-out down: layer l's g' makes df/dh^l. The read-out itself is g'/n at l = L.
+template <class T>
+void ImplicitEngine<T>::backward(const model::RandomNetwork& network, Passes& passes) {
+    const std::size_t n = width_;
+    const std::uint32_t depth = network.depth();
+    const auto& laws = network.laws();
+    for (std::uint32_t layer = depth; layer >= 1; --layer) {
+        auto& here = layers_[layer - 1];
+        auto& measured = passes.layers[layer];
+        const float* g = variates(network, layer, random::Role::forward);
+        const float* back = variates(network, layer, random::Role::backward);
+        float* fresh = room(layer, random::Role::change);
+        const auto fresh_stream = network.stream(random::Role::change, layer);
+        double branch = 1;
+        double above2 = 0;
+        double above_unit = 0;
+        if (layer == depth) {
+            here.beta = laws.readout.deviation;
+            passes.output = here.beta * here.overlap;
+            if (!laws.moves_hidden_layers()) return;
+        } else {
+            const auto& above = layers_[layer];
+            here.beta = std::sqrt(laws.hidden.variance() * above.p2);
+            here.alpha = ratio(above.along - here.beta * here.overlap, measured.h2);
+            branch = laws.hidden.block.branch;
+            above2 = laws.hidden.block.skip * above.p2;
+            above_unit = laws.hidden.block.skip * above.p_unit;
+        }
+        const double a = branch * here.alpha;
+        const double b = branch * here.beta;
+        here.p_unit = root_power_of_two((above2 + a * a * measured.h2) / network.width() + b * b);
+        here.gradient.h_part = static_cast<T>(a * here.z_unit / here.p_unit);
+        here.gradient.side_part = static_cast<T>(b / here.p_unit);
+        here.gradient.above_part = static_cast<T>(above_unit / here.p_unit);
+        GradientSums sums;
+        for_blocks(n, [&](std::size_t first, std::size_t count) {
+            auto view = neurons(layer, g, first, count, false);
+            view.side = widened(back + first, count, block_.side);
+            if (layer > 1) { // nothing is carried to layer 1
+                random::fill_normal(fresh_stream, first, count, 1.0f, fresh + first);
+                view.fresh = widened(fresh + first, count, block_.fresh);
+            }
+            auto terms = here.gradient;
+            T* p = streams_ || holds_ ? p_.data() + (layer - 1) * n + first : nullptr;
+            if (above_unit != 0) terms.above = p + n;
+            kernels_.sums->backward(view, terms, absolute_, p, sums);
+        });
+        here.p2 = here.p_unit * sums.p2 * here.p_unit;
+        here.along = here.zeta * here.p_unit * sums.along;
+        here.fresh = here.p_unit * sums.fresh;
+        measured.p2 = here.p2;
+        measured.p1 = here.p_unit * sums.p1;
+    }
+}
+
+template <class T>
+void ImplicitEngine<T>::pass(const model::RandomNetwork& network, Passes& passes) {
+    prepare(network);
+    forward(network, passes);
+    backward(network, passes);
 }
 
 // variance: of W^l. q: ||h^{l-1}||^2. The column's sums are those of the layer below.
-ImplicitEngine::ThirdProduct ImplicitEngine::third_product(const ChangeColumns& columns, std::size_t k,
-                                                           const Layer& here, double variance, double q,
-                                                           double output) {
+template <class T>
+typename ImplicitEngine<T>::ThirdProduct ImplicitEngine<T>::third_product(const ChangeColumns& columns,
+                                                                          std::size_t k, std::uint32_t layer,
+                                                                          double variance, double q) const {
+    const auto& here = layers_[layer - 1];
     const auto& sums = columns.sums(k);
     ThirdProduct product;
     product.a = ratio(sums.overlap, q);
-    product.b = ratio(sums.projection - output * product.a, here.delta2);
+    product.b = ratio(sums.projection - here.along * product.a, here.p2);
     // The sign makes W (-w) = -W w: steps of either sign tend to the linear response, one by one.
     product.c = std::copysign(std::sqrt(variance * perpendicular(sums.active2, sums.overlap * product.a)),
                               columns.gain(k));
     return product;
 }
 
-// The linear response needs no pass of its own: its kink is never reached, so its sums are quadratic
-// forms in sums that are known. Where a neuron is active, the projection vector is delta.
-ChangeColumns::Sums ImplicitEngine::response_sums(const Layer& here, const Draws& draws, const Combination& d,
-                                                  double output) {
-    const double a = d.forward;
-    const double b = d.backward;
-    const double c = d.fresh;
-    const double zd = ratio(output, here.zeta); // g . delta
-    const double active = here.dead() ? 0 : here.active;
-    const double active_fresh = here.dead() ? 0 : draws.sums.active;
-    const double overlap_fresh = here.dead() ? 0 : draws.sums.overlap;
-    const double rest = b * b * here.delta2 + 2 * a * b * zd + 2 * b * c * draws.delta_fresh;
-    return {
-        .change2 = a * a * here.squares + c * c * draws.sums.squares + 2 * a * c * draws.sums.forward + rest,
-        .active2 = a * a * active + c * c * active_fresh + 2 * a * c * overlap_fresh + rest,
-        .overlap = here.zeta * (a * active + b * zd + c * overlap_fresh),
-        .projection = a * zd + b * here.delta2 + c * draws.delta_fresh,
-    };
-}
-
-namespace {
-
-void run_panel(const float* g, const float* back, const float* fresh, std::size_t count,
-               Panel<float>& panel) {
-    implicit_kernels().panel_single(g, back, fresh, count, panel);
-}
-void run_panel(const float* g, const float* back, const float* fresh, std::size_t count,
-               Panel<double>& panel) {
-    implicit_kernels().panel_double(g, back, fresh, count, panel);
-}
-
-} // namespace
-
-// The steps' columns through one layer, panel_columns of them at a time.
+// One layer of all columns.
 template <class T>
-void ImplicitEngine::advance(const Layer& here, const Draws& draws,
-                             const std::vector<Combination>& combinations, ChangeColumns& columns) const {
+void ImplicitEngine<T>::advance(std::uint32_t layer, const float* g, const float* back, const float* fresh,
+                                const std::vector<Combination>& combinations, ChangeColumns& columns) {
+    const auto& here = layers_[layer - 1];
     const std::size_t steps = columns.count() - 1;
-    const double unit = root_power_of_two(here.delta2); // of delta
-    std::vector<Panel<T>> panels((steps + panel_columns - 1) / panel_columns);
-    for (auto& panel : panels) {
-        panel.delta_forward = static_cast<T>(draws.delta_forward / unit);
-        panel.delta_backward = static_cast<T>(draws.delta_backward / unit);
-    }
+    const std::size_t stride = panels_for(steps) * panel_columns;
+    const Terms terms{.base = streams_, .gaussian = true, .signs = columns.signs()};
+    Response<T> response;
+    const auto set = [](auto& to, const Combination& c, auto place) {
+        place(to.base) = static_cast<T>(c.skip);
+        place(to.forward) = static_cast<T>(c.forward);
+        place(to.backward) = static_cast<T>(c.gradient);
+        place(to.fresh) = static_cast<T>(c.fresh);
+        place(to.sign) = static_cast<T>(c.sign);
+    };
+    set(response, combinations[0], [](T& value) -> T& { return value; });
+    std::vector<Panel<T>> panels(panels_for(steps));
     for (std::size_t k = 1; k <= steps; ++k) {
         auto& panel = panels[(k - 1) / panel_columns];
         const std::size_t i = (k - 1) % panel_columns;
-        panel.forward[i] = static_cast<T>(combinations[k].forward);
-        panel.backward[i] = static_cast<T>(combinations[k].backward * unit);
-        panel.fresh[i] = static_cast<T>(combinations[k].fresh);
-        panel.kink[i] = static_cast<T>(columns.kink(k, here.zeta));
+        set(panel, combinations[k], [i](auto& values) -> T& { return values[i]; });
+        panel.step[i] = static_cast<T>(columns.step(k, here.z_unit));
+        panel.kink[i] = static_cast<T>(columns.kink(k, here.z_unit));
     }
-    for_blocks(forward_.size(), [&](std::size_t first, std::size_t count) {
-        for (auto& panel : panels)
-            run_panel(draws.g + first, draws.back + first, draws.fresh + first, count, panel);
+    for_blocks(width_, [&](std::size_t first, std::size_t count) {
+        auto view = neurons(layer, g, first, count, false);
+        view.side = widened(back + first, count, block_.side);
+        view.fresh = widened(fresh + first, count, block_.fresh);
+        if (streams_ || holds_) {
+            view.gradient = p_.data() + (layer - 1) * width_ + first;
+        } else {
+            kernels_.sums->gradient(view, here.gradient, block_.gradient.data());
+            view.gradient = block_.gradient.data();
+        }
+        view.stride = 1;
+        if (streams_) view.base = response_.data() + first;
+        kernels_.sums->response(view, terms, response);
+        view.stride = stride;
+        for (std::size_t p = 0; p < panels.size(); ++p) {
+            if (streams_) view.base = steps_.data() + first * stride + p * panel_columns;
+            kernels_.panel(view, terms, panels[p]);
+        }
     });
-    for (std::size_t k = 1; k <= steps; ++k) {
-        const auto& panel = panels[(k - 1) / panel_columns];
-        const std::size_t i = (k - 1) % panel_columns;
-        const double overlap = here.zeta * panel.overlap[i];
-        columns.sums(k) = {.change2 = panel.change2[i],
-                           .active2 = panel.active2[i],
+    const auto deliver = [&](std::size_t k, const auto& from, auto place) {
+        const double overlap = here.z_unit * place(from.overlap);
+        columns.sums(k) = {.change2 = place(from.change2),
+                           .active2 = place(from.active2),
                            .overlap = overlap,
-                           .projection = here.alpha * overlap + here.beta * panel.projection[i]};
-    }
+                           .projection = here.alpha * overlap + here.beta * place(from.projection),
+                           .sign_overlap = place(from.sign_overlap)};
+    };
+    deliver(0, response, [](double value) { return value; });
+    for (std::size_t k = 1; k <= steps; ++k)
+        deliver(k, panels[(k - 1) / panel_columns],
+                [i = (k - 1) % panel_columns](const auto& values) { return values[i]; });
 }
 
-void ImplicitEngine::change(const model::RandomNetwork& network, const Passes& passes,
-                            ChangeColumns& columns) {
+template <class T>
+void ImplicitEngine<T>::change(const model::RandomNetwork& network, const Passes& passes,
+                               ChangeColumns& columns) {
     std::vector<ThirdProduct> products(columns.count());
     std::vector<Combination> combinations(columns.count());
+    if (streams_) {
+        steps_.assign(width_ * panels_for(columns.count() - 1) * panel_columns, T{0});
+        response_.assign(width_, T{0});
+    }
     for (std::uint32_t layer = 1; layer <= network.depth(); ++layer) {
         const auto& here = layers_[layer - 1];
         const auto& law = network.laws()[layer];
-        const double q = passes.q[layer - 1];
+        const auto& below = passes.layers[layer - 1];
         const bool carried = !columns.silent();
         if (carried)
             for (std::size_t k = 0; k < columns.count(); ++k)
-                products[k] = third_product(columns, k, here, law.variance(), q, passes.output);
-        columns.begin_layer(law, q, here.delta2);
-        if (columns.silent()) {
-            columns.end_layer();
-            continue;
+                products[k] = third_product(columns, k, layer, law.variance(), below.h2);
+        columns.begin_layer(law, {below.h2, below.h1, here.p2});
+        if (!columns.silent()) {
+            const float* g = variates(network, layer, random::Role::forward);
+            const float* back = variates(network, layer, random::Role::backward);
+            const float* fresh = carried ? variates(network, layer, random::Role::change) : g;
+            const double along = ratio(here.fresh, here.p2);
+            for (std::size_t k = 0; k < columns.count(); ++k) {
+                const auto& product = products[k];
+                const double carry = columns.carry(k);
+                const double inject = columns.inject(k);
+                combinations[k] = {
+                    .skip = columns.skip(k),
+                    .forward = carry * product.a * here.zeta,
+                    .gradient = here.p_unit
+                                * (carry * (product.b - product.c * along) + (columns.signs() ? 0 : inject)),
+                    .fresh = carry * product.c,
+                    .sign = columns.signs() ? inject : 0,
+                };
+            }
+            // Where nothing is carried, g'' has coefficient 0.
+            advance(layer, g, back, fresh, combinations, columns);
         }
-        const Draws draws = draw(network, layer, carried);
-        const double along_delta = ratio(draws.delta_fresh, here.delta2);
-        for (std::size_t k = 0; k < columns.count(); ++k) {
-            const auto& product = products[k];
-            const double carry = columns.carry(k);
-            combinations[k] = {
-                .forward = carry * product.a * here.zeta,
-                .backward = carry * (product.b - product.c * along_delta) + columns.inject(k),
-                .fresh = carry * product.c,
-            };
-        }
-        columns.sums(0) = response_sums(here, draws, combinations[0], passes.output);
-        if (settings().precision == Precision::single_)
-            advance<float>(here, draws, combinations, columns);
-        else
-            advance<double>(here, draws, combinations, columns);
         columns.end_layer();
     }
 }
 
-Cost ImplicitEngine::cost(const Settings& settings, std::uint32_t width, std::uint32_t depth,
-                          std::size_t rates) {
-    // Nanoseconds per neuron and layer, measured on one core: a variate with its sums, and half a panel of
-    // columns; per layer and column the scalars.
+template <class T>
+Cost ImplicitEngine<T>::cost(const Settings& settings, std::uint32_t width, std::uint32_t depth,
+                             std::size_t rates) {
+    // Nanoseconds per neuron and layer, measured on one core: a variate with its sums, a panel of columns, and of a smooth
+    // activation its values and slopes in each of three passes; per layer and column the scalars.
+    const bool smooth =
+        model::visit_activation(settings.model, [](auto phi) { return !phi.piecewise_linear; });
     constexpr double variate = 1.4;
-    constexpr double panel = 3.0;
+    constexpr double values = 1.0;
+    const double panel = smooth ? 10.0 : 3.0;
     constexpr double scalars = 40;
     const double n = width;
-    const bool change = settings.model.train != model::Train::last;
-    const std::size_t layer_bytes = 2 * std::size_t{width} * sizeof(float);
+    const auto laws = model::layer_laws(settings.model, width, depth);
+    const bool change = laws.moves_hidden_layers();
+    const bool streams = laws.hidden.block.skip != 0;
+    const std::size_t layer_bytes = roles * std::size_t{width} * sizeof(float);
     const auto kept = static_cast<double>(std::min<std::size_t>(depth, settings.weight_budget / layer_bytes));
     const double redrawn = depth - kept;
-    const auto columns = static_cast<double>(rates);
-    const double panels = change ? std::ceil(columns / panel_columns) : 0;
+    const auto panels = change ? panels_for(rates) : 0;
+    // In double precision the panels take twice as long, and those of smooth activations have twice the terms.
+    const double width_of_values = std::is_same_v<T, double> ? (smooth ? 4.0 : 2.0) : 1.0;
+    const double passes = change ? 3 : 1;
     Cost cost;
-    cost.seconds = 1e-9
-                   * (n
-                          * (variate * ((change ? 3.0 : 2.0) * depth + (change ? 3.0 : 1.0) * redrawn)
-                             + panel * panels * depth)
-                      + scalars * (columns + 1) * depth);
+    cost.seconds =
+        1e-9
+        * (n
+               * (variate * ((change ? 3.0 : 2.0) * depth + (change ? 5.0 : 0.0) * redrawn)
+                  + width_of_values * ((smooth ? values * passes : 0.0) + panel * static_cast<double>(panels))
+                        * depth)
+           + scalars * static_cast<double>(rates + 1) * depth);
     cost.bytes = static_cast<std::size_t>(kept) * layer_bytes + 3 * std::size_t{width} * sizeof(float);
+    if (streams)
+        cost.bytes += std::size_t{width} * sizeof(T) * (2 * std::size_t{depth} + panels * panel_columns + 1);
     return cost;
 }
+
+template class ImplicitEngine<float>;
+template class ImplicitEngine<double>;
 
 } // namespace etastar::engine

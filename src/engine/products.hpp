@@ -29,17 +29,18 @@ inline void gemv_transposed(std::size_t rows, std::size_t cols, const double* a,
                          1, 1.0, y, 1);
 }
 
-// C = A B for row-major A of rows x inner and B of inner x cols.
+// C = A B for row-major A of rows x inner and B of inner x cols. Rows of B and of C begin `stride` values apart.
 inline void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const float* a, const float* b,
-                 float* c) {
+                 float* c, std::size_t stride) {
     blas_library().sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
-                         blas_int(inner), 1.0f, a, blas_int(inner), b, blas_int(cols), 0.0f, c,
-                         blas_int(cols));
+                         blas_int(inner), 1.0f, a, blas_int(inner), b, blas_int(stride), 0.0f, c,
+                         blas_int(stride));
 }
 inline void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const double* a, const double* b,
-                 double* c) {
+                 double* c, std::size_t stride) {
     blas_library().dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
-                         blas_int(inner), 1.0, a, blas_int(inner), b, blas_int(cols), 0.0, c, blas_int(cols));
+                         blas_int(inner), 1.0, a, blas_int(inner), b, blas_int(stride), 0.0, c,
+                         blas_int(stride));
 }
 
 } // namespace etastar::engine

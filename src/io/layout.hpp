@@ -11,7 +11,9 @@ namespace etastar::io {
 
 inline constexpr const char* file_type = "etastar-sweep";
 inline constexpr std::uint32_t format_major = 2;
-inline constexpr std::uint32_t format_minor = 0;
+inline constexpr std::uint32_t format_minor = 1;
+// Of this major version, the first whose rows and spec are those of this program.
+inline constexpr std::uint32_t oldest_minor = 1;
 
 // Wherever all networks are read or written: as many at a time as have so many rows and bytes, at least one.
 inline constexpr std::size_t rows_at_once = 1 << 15;

@@ -31,12 +31,13 @@ sweep::Spec read_spec(const Input& input) {
         throw FileError(
             fmt::format("{}: is an HDF5 file, but not of type {}", input.path().string(), file_type));
     const auto version = input.integers("format_version", 2);
-    if (version[0] != format_major)
-        throw FileError(fmt::format("{}: has format {}.{}, this program reads {}.x: {}",
-                                    input.path().string(), version[0], version[1], format_major,
-                                    version[0] < format_major
-                                        ? "run the sweep again, or read it with the version that wrote it"
-                                        : "a newer version wrote it"));
+    const bool older = version[0] < format_major || (version[0] == format_major && version[1] < oldest_minor);
+    if (older || version[0] != format_major)
+        throw FileError(fmt::format("{}: has format {}.{}, this program reads {}.{} and later {}.x: {}",
+                                    input.path().string(), version[0], version[1], format_major, oldest_minor,
+                                    format_major,
+                                    older ? "run the sweep again, or read it with the version that wrote it"
+                                          : "a newer version wrote it"));
     input.refuse_remains();
     const auto json = input.text(input.root(), "spec");
     if (sweep::hash(json) != input.text(input.root(), "spec_hash"))

@@ -32,13 +32,20 @@ const theory::Theory& unit_theory_of(const model::Model& model) {
 // eta*_lin(n, L) at threshold 1.
 double linear_unit(const theory::Theory& theory, const sweep::Spec& spec, const Cell& cell) {
     const auto response = theory.response(spec.model, cell.width, cell.depth, theory::Layer::last);
-    const double unit = response ? theory::critical_rate(*response) : std::nan("");
-    if (std::isinf(unit))
+    if (!response)
+        throw UsageError(fmt::format("eta-unit: 'linear' has no unit at depth {}: theory ({}) of activation "
+                                     "{}, architecture {} does not reach "
+                                     "it; use --eta-unit absolute, with --eta in its units",
+                                     cell.depth, theory.name(), name_of(spec.model.activation),
+                                     name_of(spec.model.architecture)));
+    if (!model::layer_laws(spec.model, cell.width, cell.depth).moves_hidden_layers()
+        || (cell.depth == 1 && *response == 0))
         throw UsageError(fmt::format(
             "eta-unit: 'linear' has no unit at width {}, depth {}: with train {} the pre-activations do "
             "not move; use --eta-unit absolute, with --eta in its units",
             cell.width, cell.depth, name_of(spec.model.train)));
-    if (!(unit > 0))
+    const double unit = theory::critical_rate(*response);
+    if (!(unit > 0) || std::isinf(unit))
         throw UsageError(
             fmt::format("depth: at width {}, depth {} the response is beyond the range of floating point",
                         cell.width, cell.depth));

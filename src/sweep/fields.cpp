@@ -21,6 +21,9 @@ void parse_value(std::vector<std::uint32_t>& value, std::string_view option, con
 void parse_value(std::vector<double>& value, std::string_view option, const std::string& text) {
     value = parse_real_list(option, text);
 }
+void parse_value(double& value, std::string_view option, const std::string& text) {
+    value = parse_real(option, text);
+}
 void parse_value(std::uint32_t& value, std::string_view option, const std::string& text) {
     value = parse_integer(option, text);
 }
@@ -78,6 +81,26 @@ Field seeds_field() {
     return made;
 }
 
+// A number, or "critical": that of the activation. In the file always the number.
+Field weight_variance_field() {
+    constexpr std::string_view own = "critical";
+    Field made;
+    made.key = "weight_variance";
+    made.standard = own;
+    made.help = "s2, the variance of weights times fan-in; critical: the activation's, at which signals keep "
+                "their size";
+    made.of_model = true;
+    made.parse = [own](Spec& spec, std::string_view option, const std::string& text) {
+        if (text == own)
+            spec.model.weight_variance.reset();
+        else
+            spec.model.weight_variance = parse_real(option, text);
+    };
+    made.read = [](Spec& spec, const Json& json) { spec.model.weight_variance = json.get<double>(); };
+    made.write = [](const Spec& spec) { return Json(spec.model.gain()); };
+    return made;
+}
+
 std::vector<Field> make_fields() {
     return {
         field(
@@ -108,6 +131,23 @@ std::vector<Field> make_fields() {
         field(
             "activation", "relu", "activation: " + choices<model::Activation>(),
             [](auto& s) -> auto& { return s.model.activation; }, true),
+        field(
+            "leak", "0.1", "slope of leaky-relu below 0, from 0 to 1",
+            [](auto& s) -> auto& { return s.model.leak; }, true),
+        weight_variance_field(),
+        field(
+            "architecture", "mlp", "architecture: " + choices<model::Architecture>(),
+            [](auto& s) -> auto& { return s.model.architecture; }, true),
+        field(
+            "branch_power", "0.5", "A: branches of residual networks are scaled by tau = L^-A",
+            [](auto& s) -> auto& { return s.model.branch_power; }, true),
+        field(
+            "biases", "", "layers have biases, zero at first and trained",
+            [](auto& s) -> auto& { return s.model.biases; }, true),
+        field(
+            "optimizer", "sgd",
+            "sgd; sign: signSGD, Adam's first step; normalized: Muon's first step (orthogonalised gradient)",
+            [](auto& s) -> auto& { return s.model.optimizer; }, true),
         field(
             "train", "all", "layers that take the step: all, first, hidden or last",
             [](auto& s) -> auto& { return s.model.train; }, true),

@@ -121,6 +121,12 @@ std::vector<T> sorted_distinct(std::string_view option, std::vector<T> values) {
 
 } // namespace
 
+double parse_real(std::string_view option, std::string_view text) {
+    const auto value = parse_whole<double>(text);
+    if (!value || !std::isfinite(*value)) refuse(option, text, "is not a finite number");
+    return *value;
+}
+
 std::vector<double> parse_real_list(std::string_view option, std::string_view text) {
     return sorted_distinct(option, parse_items(option, text, parse_positive));
 }

@@ -63,10 +63,38 @@ void validate_grid(const std::vector<std::uint32_t>& width, const std::vector<st
                         static_cast<double>(layers), max_layers));
 }
 
+void validate_model(const model::Model& model, const std::vector<std::uint32_t>& depth) {
+    if (!(model.leak >= 0 && model.leak <= 1))
+        throw UsageError(fmt::format("leak: {} is not a slope from 0 to 1", model.leak));
+    if (model.leak != model::default_leak && model.activation != model::activation_of<model::LeakyRelu>)
+        throw UsageError(
+            fmt::format("leak: activation {} has none; leaky-relu has", name_of(model.activation)));
+    const double gain = model.gain();
+    if (!std::isnormal(gain) || gain < 0)
+        throw UsageError(fmt::format("weight-variance: {} is not a positive, finite number", gain));
+    const bool residual = model.architecture == model::architecture_of<model::Residual>;
+    if (model.branch_power != model::default_branch_power && !residual)
+        throw UsageError(fmt::format("branch-power: architecture {} has no branches; residual has",
+                                     name_of(model.architecture)));
+    if (!std::isfinite(model.branch_power))
+        throw UsageError(fmt::format("branch-power: {} is not a finite number", model.branch_power));
+    // Single precision holds the scale of a branch.
+    constexpr double largest = 1e18;
+    for (const auto each : depth) {
+        const double tau = model::layer_laws(model, 1, each).hidden.block.branch;
+        if (!(tau <= largest && tau >= 1 / largest))
+            throw UsageError(
+                fmt::format("branch-power: {} makes branches of scale {:.3g} at depth {}; at most {} or "
+                            "its inverse",
+                            model.branch_power, tau, each, largest));
+    }
+}
+
 void validate(const Spec& spec) {
     validate_grid(spec.width, spec.depth);
     validate_axis("eta", spec.eta);
     if (spec.seeds == 0) throw UsageError("seeds: 0 is not a positive integer");
+    validate_model(spec.model, spec.depth);
     if (spec.model.input_dim == 0) throw UsageError("input-dim: 0 is not a positive integer");
     if (spec.first_seed > std::numeric_limits<std::uint64_t>::max() - (spec.seeds - 1))
         throw UsageError(

@@ -1,6 +1,7 @@
 #include "etastar/theory/finite_step.hpp"
 
 #include "../floating.hpp"
+#include "quadrature.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,21 +12,10 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 
-// (t - arctan t) / t^2 for t >= 0, 0 at 0.
-double kink(double t, double arctan) {
-    if (t > 0.125) return (1 - arctan / t) / t;
-    // t (1/3 - t^2/5 + t^4/7 - ...), to 1e-17 of the sum.
-    const double x = t * t;
-    double sum = 1.0 / 11 - x * (1.0 / 13);
-    if (t > 0.01)
-        sum = 1.0 / 11 - x * (1.0 / 13 - x * (1.0 / 15 - x * (1.0 / 17 - x * (1.0 / 19 - x * (1.0 / 21)))));
-    return t * (1.0 / 3 - x * (1.0 / 5 - x * (1.0 / 7 - x * (1.0 / 9 - x * sum))));
-}
-
 } // namespace
 
 FiniteStep::FiniteStep(const model::Model& model, std::uint32_t width, double eta) {
-    const auto laws = model::layer_laws(model, width);
+    const auto laws = model::layer_laws(model, width, 1);
     const double n = width;
     first_ = eta * (model.input_dim * laws.first.rate / n);
     hidden_ = eta * laws.hidden.rate;

@@ -1,6 +1,7 @@
 #include "etastar/theory/theory.hpp"
 
 #include "etastar/theory/moments.hpp"
+#include "etastar/theory/residual.hpp"
 
 #include <boost/math/tools/minima.hpp>
 #include <boost/math/tools/toms748_solve.hpp>
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace etastar::theory {
 
@@ -40,7 +42,8 @@ std::optional<double> Theory::change2(const model::Model& model, std::uint32_t w
 std::span<const Theory* const> theories() {
     static const ExactMoments exact_moments;
     static const InfiniteWidth infinite_width;
-    static const Theory* const list[] = {&exact_moments, &infinite_width};
+    static const ResidualStream residual_stream;
+    static const Theory* const list[] = {&exact_moments, &infinite_width, &residual_stream};
     return list;
 }
 
@@ -68,7 +71,11 @@ std::optional<double> critical_step_rate(const Theory& theory, const model::Mode
                                          std::uint32_t depth, Layer layer, double threshold) {
     const auto response = theory.response(model, width, depth, layer);
     const auto linear = linear_rate(response.value_or(std::nan("")), threshold);
-    if (!linear || !theory.change2(model, width, depth, layer, *linear)) return std::nullopt;
+    if (!linear) return std::nullopt;
+    const auto first = theory.changes(model, width, depth, *linear);
+    if (!first) return std::nullopt;
+    // Not more digits than there are.
+    const int bits = first->error > 0 ? 16 : 48;
 
     // log(change2 / threshold) against log eta; numbers that a root search can work with where change2 is 0 or infinite.
     const auto excess = [&](double log_eta) {
@@ -85,9 +92,9 @@ std::optional<double> critical_step_rate(const Theory& theory, const model::Mode
     const auto root = [&](const Point& low, const Point& high) {
         if (high.excess == 0) return std::exp(high.x);
         std::uintmax_t evaluations = 200;
-        const auto bracket =
-            boost::math::tools::toms748_solve(excess, low.x, high.x, low.excess, high.excess,
-                                              boost::math::tools::eps_tolerance<double>(48), evaluations);
+        const auto bracket = boost::math::tools::toms748_solve(
+            excess, low.x, high.x, low.excess, high.excess,
+            boost::math::tools::eps_tolerance<double>(static_cast<unsigned>(bits)), evaluations);
         return std::exp((bracket.first + bracket.second) / 2);
     };
 
@@ -99,18 +106,34 @@ std::optional<double> critical_step_rate(const Theory& theory, const model::Mode
         if (here.x < lowest) return std::nullopt;
         here = at(here.x - 4 * step);
     }
+    // No rate reaches the threshold where the step stops growing: by less than `flat` over 2^5 in the rate, down or up.
+    constexpr double flat = 0.005;
+    std::vector<double> seen;
     for (auto before = here; here.x + step < highest;) {
         const auto next = at(here.x + step);
         if (next.excess >= 0) return root(here, next);
+        seen.push_back(next.excess);
+        const std::size_t back = seen.size() > 10 ? seen.size() - 11 : seen.size() - 1;
+        if (seen.size() > 10 && std::abs(seen[back] - next.excess) < flat) return std::nullopt;
         if (before.excess < here.excess && next.excess < here.excess) {
             const auto [x, depth_below] = boost::math::tools::brent_find_minima(
-                [&](double log_eta) { return -excess(log_eta); }, before.x, next.x, 40);
+                [&](double log_eta) { return -excess(log_eta); }, before.x, next.x, bits);
             if (-depth_below >= 0) return root(before, {x, -depth_below});
         }
         before = here;
         here = next;
     }
     return std::nullopt;
+}
+
+double step_rate_error(const Theory& theory, const model::Model& model, std::uint32_t width,
+                       std::uint32_t depth, Layer layer, double rate) {
+    const auto here = theory.changes(model, width, depth, rate);
+    if (!here || !(here->error > 0)) return 0;
+    constexpr double apart = 1.05;
+    const auto beyond = theory.changes(model, width, depth, apart * rate);
+    const double slope = std::log(beyond->of(layer) / here->of(layer)) / std::log(apart);
+    return here->error / std::max(slope, std::numeric_limits<double>::min());
 }
 
 } // namespace etastar::theory

@@ -16,9 +16,10 @@ engine::Settings settings_of(const sweep::Spec& spec, std::size_t weight_budget)
 }
 
 bool all_finite(const FirstStepRow& row) {
-    const double values[] = {row.output,       row.loss,          row.output_after,   row.loss_after,
-                             row.dz2_last,     row.dz2_max,       row.dz2_mean,       row.response_last,
-                             row.response_max, row.response_mean, row.response_output};
+    const double values[] = {row.output,       row.loss,          row.output_after,    row.loss_after,
+                             row.dz2_last,     row.dz2_max,       row.dz2_mean,        row.response_last,
+                             row.response_max, row.response_mean, row.response_output, row.z2_last,
+                             row.z2_max,       row.z2_mean};
     return std::all_of(std::begin(values), std::end(values), [](double x) { return std::isfinite(x); });
 }
 
@@ -73,10 +74,25 @@ std::unique_ptr<Worker> FirstStep::worker(const plan::Plan& plan, std::size_t we
     return std::make_unique<FirstStepWorker>(plan, layout(plan.spec()), weight_budget);
 }
 
+namespace {
+
+// What rows keep of a value per layer.
+struct OverLayers {
+    double last;
+    double max;
+    double mean;
+
+    explicit OverLayers(const std::vector<double>& values)
+        : last(values.back()),
+          max(*std::max_element(values.begin(), values.end())),
+          mean(std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size())) {}
+};
+
+} // namespace
+
 std::vector<FirstStepRow> first_step_rows(const model::NetworkId& id, std::span<const double> etas,
                                           const engine::NetworkOutcome& outcome) {
     const auto half_square = [](double x) { return x * x / 2; };
-    const auto& response = outcome.response;
     FirstStepRow row;
     row.width = id.width;
     row.depth = id.depth;
@@ -84,11 +100,15 @@ std::vector<FirstStepRow> first_step_rows(const model::NetworkId& id, std::span<
     row.target = outcome.target;
     row.output = outcome.output;
     row.loss = half_square(outcome.output - outcome.target);
-    row.response_last = response.back();
-    row.response_max = *std::max_element(response.begin(), response.end());
-    row.response_mean =
-        std::accumulate(response.begin(), response.end(), 0.0) / static_cast<double>(response.size());
+    const OverLayers response(outcome.response);
+    row.response_last = response.last;
+    row.response_max = response.max;
+    row.response_mean = response.mean;
     row.response_output = outcome.response_output;
+    const OverLayers size(outcome.size);
+    row.z2_last = size.last;
+    row.z2_max = size.max;
+    row.z2_mean = size.mean;
 
     std::vector<FirstStepRow> rows;
     rows.reserve(etas.size());

@@ -111,6 +111,89 @@ TEST_CASE("thresholds and layers scale as they must") {
     CHECK(star("finite", 1, theory::Layer::output) == Catch::Approx(star("finite", 1, theory::Layer::last)));
 }
 
+TEST_CASE("relative thresholds are multiples of the mean of z^2 of the same layers") {
+    // z^2 of last, max and mean are 3, 5 and 2 in every network, and the response is 1, 4 and 1/4 of that of last.
+    auto table = fabricated({400}, {2, 4}, 50);
+    for (auto& row : test::rows_of(table)) {
+        row.z2_last = 3;
+        row.z2_max = 5;
+        row.z2_mean = 2;
+    }
+    analysis::FitOptions options;
+    const auto cell = [&](const char* criterion, double threshold, theory::Layer layer, bool relative,
+                          analysis::Average statistic = analysis::Average::mean) {
+        options.criteria = {&analysis::estimator(criterion)};
+        options.thresholds = {threshold};
+        options.layer = layer;
+        options.relative = relative;
+        options.statistic = statistic;
+        return analysis::fit(table, options).fits.at(0).cells.at(1);
+    };
+    for (const auto criterion : {"linear", "finite"})
+        for (const auto statistic : {analysis::Average::mean, analysis::Average::median})
+            for (const auto& [layer, size] :
+                 {std::pair{theory::Layer::last, 3}, {theory::Layer::max, 5}, {theory::Layer::mean, 2}}) {
+                const auto relative = cell(criterion, 0.5, layer, true, statistic);
+                const auto absolute = cell(criterion, 0.5 * size, layer, false, statistic);
+                CHECK(*relative.eta_star == Catch::Approx(*absolute.eta_star).epsilon(1e-10));
+                CHECK(relative.ci95.low == Catch::Approx(absolute.ci95.low).epsilon(1e-10));
+                CHECK(relative.ci95.high == Catch::Approx(absolute.ci95.high).epsilon(1e-10));
+                CHECK(*relative.z2 == size);
+            }
+    // Where z^2 goes with the response, the ratio fluctuates less than the response.
+    for (auto& row : test::rows_of(table)) row.z2_last = row.response_last;
+    for (const auto criterion : {"linear", "finite"}) {
+        const auto relative = cell(criterion, 1, theory::Layer::last, true);
+        CHECK(*relative.eta_star == Catch::Approx(1).epsilon(1e-6));
+        CHECK(relative.relative_error < 1e-6);
+        CHECK(cell(criterion, 1, theory::Layer::last, false).relative_error > 0.01);
+    }
+    for (auto& row : test::rows_of(table)) row.z2_last = 0;
+    for (const auto criterion : {"linear", "finite"})
+        CHECK(cell(criterion, 1, theory::Layer::last, true).note.find("z^2 is zero") != std::string::npos);
+    options.layer = theory::Layer::output;
+    CHECK(test::refusal_of<UsageError>([&] { analysis::fit(table, options); }).rfind("relative: ", 0) == 0);
+}
+
+TEST_CASE("what is known of ReLU networks is said of no others") {
+    auto table = fabricated({64}, {2, 48}, 50);
+    const auto as = [&](auto change) {
+        auto spec = table.plan.spec();
+        change(spec.model);
+        auto other = table;
+        other.plan = plan::Plan(spec);
+        analysis::FitOptions options;
+        options.curves = true;
+        return analysis::fit(other, options);
+    };
+    const auto relu = as([](model::Model&) {});
+    CHECK(relu.fits[0].asymptote);
+    CHECK(relu.fits[0].cells[0].f2_share);
+    CHECK_FALSE(relu.fits[1].cells[1].eta_star); // explosions
+    CHECK(relu.fits[0].weights.find("13.2") != std::string::npos);
+    CHECK(relu.model == "relu mlp, sgd, train all, rates mup");
+    CHECK(relu.warnings.at(0).find("heavy-tailed") != std::string::npos);
+
+    const auto tanh = as([](model::Model& m) { m.activation = model::activation_of<model::Tanh>; });
+    CHECK_FALSE(tanh.fits[0].asymptote);
+    CHECK(tanh.fits[1].cells[1].eta_star);
+    CHECK(tanh.fits[0].weights == "n/L");
+    CHECK(tanh.model == "tanh mlp, sgd, train all, rates mup");
+    CHECK(tanh.warnings.empty());
+
+    const auto stream = as([](model::Model& m) {
+        m.architecture = model::architecture_of<model::Residual>;
+        m.optimizer = model::optimizer_of<model::Sign>;
+        m.biases = true;
+        m.weight_variance = 1.5;
+    });
+    CHECK_FALSE(stream.fits[0].asymptote);
+    CHECK_FALSE(stream.fits[0].cells[0].f2_share);
+    CHECK(stream.fits[0].weights.find("tau") != std::string::npos);
+    CHECK(stream.model
+          == "relu residual, branches L^-0.5, biases, weight variance 1.5, sign, train all, rates mup");
+}
+
 TEST_CASE("the linear estimate is that of a unit error, with the share of f^2 beside it") {
     auto table = fabricated({400}, {2}, 40);
     double response = 0;

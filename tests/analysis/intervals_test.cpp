@@ -83,6 +83,69 @@ TEST_CASE("the Studentised bootstrap covers where few draws are skewed, and can 
     CHECK(bootstrap_t(draws, {500, 1, 0, 0}).ci95.low != bootstrap_t(draws, {500, 1, 8, 0}).ci95.low);
 }
 
+TEST_CASE("log of a ratio of means by the correlation of the logarithms") {
+    // Logs 0, 1, 2, 3, 10 over their halves: correlation 1, so that the errors are subtracted.
+    std::vector<double> x;
+    std::vector<double> y;
+    for (const double log : {0, 1, 2, 3, 10}) {
+        x.push_back(std::exp(log));
+        y.push_back(std::exp(log / 2.0));
+    }
+    const auto top = log_mean(x, {});
+    const auto bottom = log_mean(y, {});
+    const auto ratio = log_ratio(x, y, {});
+    REQUIRE(ratio.method == IntervalMethod::log_normal);
+    CHECK(ratio.sample == Catch::Approx(top.sample - bottom.sample));
+    CHECK(ratio.value == Catch::Approx(top.value - bottom.value));
+    CHECK(ratio.standard_error == Catch::Approx(top.standard_error - bottom.standard_error));
+    CHECK(ratio.ci95.high - ratio.value == Catch::Approx(2.776445 * ratio.standard_error)); // t_4
+
+    // Over what does not vary it is the mean.
+    const std::vector<double> two(5, 2.0);
+    const auto halved = log_ratio(x, two, {});
+    CHECK(halved.value == Catch::Approx(top.value - std::log(2)));
+    CHECK(halved.ci95.low == Catch::Approx(top.ci95.low - std::log(2)));
+    CHECK(log_ratio(x, std::vector<double>(5, 0.0), {}).method == IntervalMethod::none);
+    CHECK(log_ratio(x, x, {}).standard_error < 1e-12);
+}
+
+TEST_CASE("intervals of ratios cover, by either method") {
+    // 1000 experiments of 60 pairs with correlated logs: coverage 0.95, standard deviation 0.007. Wrong with 4e-5 (|z| > 4.1)
+    // if the true coverage is 0.95. Without the correlation nearly every interval covers.
+    for (const bool dead : {false, true}) {
+        std::mt19937 generator(11);
+        std::normal_distribution<double> normal;
+        int covered = 0;
+        int without_correlation = 0;
+        for (std::uint64_t experiment = 0; experiment < 1000; ++experiment) {
+            std::vector<double> x;
+            std::vector<double> y;
+            for (int i = 0; i < 60; ++i) {
+                const double shared = normal(generator);
+                x.push_back(std::exp(0.5 * shared + 0.2 * normal(generator)));
+                y.push_back(std::exp(0.4 * shared));
+                // A dead layer: zero response, half the size.
+                if (dead && i < 6) {
+                    x.back() = 0;
+                    y.back() /= 2;
+                }
+            }
+            const Resampling resampling{400, experiment, 0, 0};
+            const auto ratio = log_ratio(x, y, resampling);
+            CHECK(ratio.method == (dead ? IntervalMethod::bootstrap_t : IntervalMethod::log_normal));
+            const double truth = (0.25 + 0.04 - 0.16) / 2 + (dead ? std::log(0.9 / 0.95) : 0.0);
+            covered += ratio.ci95.low < truth && truth < ratio.ci95.high;
+            const auto top = log_mean(x, resampling);
+            const auto bottom = log_mean(y, resampling);
+            const double error = std::hypot(top.standard_error, bottom.standard_error);
+            without_correlation += std::abs(ratio.value - truth) < 2 * error;
+        }
+        CHECK(covered > 921);
+        CHECK(covered < 979);
+        CHECK(without_correlation > 979);
+    }
+}
+
 TEST_CASE("control variates") {
     // y = 2 + 3 a - b exactly: nothing is left of the variance, whatever the sample means of a and b.
     std::vector<double> a;

@@ -21,7 +21,8 @@ BINARY = Path(os.environ["ETASTAR_BINARY"]).resolve()
 LAUNCHER = shlex.split(os.environ.get("MPIEXEC", "mpirun --oversubscribe"))
 OPEN_MPI = "Open MPI" in subprocess.run([*LAUNCHER[:1], "--version"], capture_output=True, text=True).stdout
 PENDING, DONE, NONFINITE, FAILED = range(4)
-ROW_BYTES = 128
+ROW_BYTES = 152
+STATUS_BYTE, CHECK_BYTE = 144, 148  # of a row
 OUT_OF_TIME = "etastar: out of time, stopped where it was; --resume continues"
 TINY = ["--width", "8,16", "--depth", "1,3", "--seeds", "3", "--eta", "0.1,1,10"]
 
@@ -230,7 +231,8 @@ def profile(path):
 
 
 def is_finished(row):
-    return row[120] in (DONE, NONFINITE) and zlib.crc32(row[:124]) == int.from_bytes(row[124:], "little")
+    return (row[STATUS_BYTE] in (DONE, NONFINITE)
+            and zlib.crc32(row[:CHECK_BYTE]) == int.from_bytes(row[CHECK_BYTE:], "little"))
 
 
 def finished(path):
@@ -283,18 +285,23 @@ def exact_response(layer, *arguments):
 
 STATUS = h5py.enum_dtype({"pending": 0, "done": 1, "nonfinite": 2, "failed": 3}, basetype="u1")
 MEASURED = ["target", "output", "output_after", "loss", "loss_after", "dz2_last", "dz2_max", "dz2_mean",
-            "response_last", "response_max", "response_mean", "response_output"]
+            "response_last", "response_max", "response_mean", "response_output", "z2_last", "z2_max", "z2_mean"]
 FIELDS = [("width", "<u4", 0), ("depth", "<u4", 4), ("seed", "<u8", 8), ("eta", "<f8", 16),
-          *((name, "<f8", 24 + 8 * i) for i, name in enumerate(MEASURED)), ("status", STATUS, 120),
-          ("check", "<u4", 124)]
+          *((name, "<f8", 24 + 8 * i) for i, name in enumerate(MEASURED)), ("status", STATUS, STATUS_BYTE),
+          ("check", "<u4", CHECK_BYTE)]
 ROW = np.dtype({"names": [f[0] for f in FIELDS], "formats": [f[1] for f in FIELDS], "offsets": [f[2] for f in FIELDS],
                 "itemsize": ROW_BYTES})
+
+
+# The model keys of a spec, those of a bias-free ReLU network and of gradient descent.
+RELU = {"activation": "relu", "leak": 0.1, "weight_variance": 2.0, "architecture": "mlp", "branch_power": 0.5, "biases": False,
+        "optimizer": "sgd"}
 
 
 def make_spec(width, depth, eta, seeds, **changes):
     spec = {"trial": "first-step", "width": list(width), "depth": list(depth), "eta": [float(x) for x in eta],
             "eta_unit": "absolute", "seeds": seeds, "first_seed": 0, "engine": "dense", "precision": "single", "input_dim": 64,
-            "activation": "relu", "train": "all", "rates": "mup", "profile": False}
+            **RELU, "train": "all", "rates": "mup", "profile": False}
     return {**spec, **changes}
 
 
@@ -312,10 +319,10 @@ def make_rows(spec):
 def seal(rows):
     """Gives every row its checksum."""
     bytes_of = rows.view(np.uint8).reshape(len(rows), ROW_BYTES)
-    rows["check"] = [zlib.crc32(row[:124].tobytes()) for row in bytes_of]
+    rows["check"] = [zlib.crc32(row[:CHECK_BYTE].tobytes()) for row in bytes_of]
 
 
-def write_file(path, spec, rows, filetype="etastar-sweep", version=(2, 0), sealed=True, units=1.0):
+def write_file(path, spec, rows, filetype="etastar-sweep", version=(2, 1), sealed=True, units=1.0):
     """A sweep file of given rows, written without the program; units: of the rates, of each width and depth."""
     if sealed:
         seal(rows)

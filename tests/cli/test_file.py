@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from support import (BINARY, Case, DONE, FAILED, FIELDS, MEASURED, NONFINITE, PENDING, ROOT, ROW_BYTES, TINY, attributes,
-                     environment, exact_responses, make_rows, make_spec, raw_rows, run, seal, trials, wait_for, write_file)
+from support import (BINARY, CHECK_BYTE, Case, DONE, FAILED, FIELDS, MEASURED, NONFINITE, PENDING, RELU, ROOT, ROW_BYTES, STATUS_BYTE,
+                     TINY, attributes, environment, exact_responses, make_rows, make_spec, raw_rows, run, seal, trials, wait_for, write_file)
 
 GRID = ["--width", "8,12", "--depth", "1,2,4", "--seeds", "3", "--first-seed", "5", "--eta", "1e-9,10,0.1"]
 U32, U64, F64 = h5py.h5t.STD_U32LE, h5py.h5t.STD_U64LE, h5py.h5t.IEEE_F64LE
@@ -33,7 +33,7 @@ class Format(Case):
     def test_root_attributes(self):
         root = attributes(self.path)
         self.assertEqual(root["filetype"], "etastar-sweep")
-        self.assertEqual(list(root["format_version"]), [2, 0])
+        self.assertEqual(list(root["format_version"]), [2, 1])
         self.assertEqual(root["complete"], 1)
         self.assertEqual(root["spec_hash"], str(uuid.uuid5(uuid.NAMESPACE_URL, root["spec"])))
         self.assertLessEqual({"filetype", "format_version", "spec", "spec_hash", "complete"}, set(root))
@@ -42,7 +42,7 @@ class Format(Case):
         spec = json.loads(attributes(self.path)["spec"])
         self.assertEqual(spec, {"trial": "first-step", "width": [8, 12], "depth": [1, 2, 4], "eta": [1e-9, 0.1, 10.0],
                                 "eta_unit": "linear", "seeds": 3, "first_seed": 5, "engine": "implicit",
-                                "precision": "double", "input_dim": 64, "activation": "relu", "train": "all",
+                                "precision": "double", "input_dim": 64, **RELU, "train": "all",
                                 "rates": "mup", "profile": True})
         self.assertEqual(list(spec), [*make_spec([8], [1], [1], 1)])
 
@@ -99,8 +99,8 @@ class Format(Case):
         rows = raw_rows(self.path)
         self.assertEqual(len(rows), 54)
         for row in rows:
-            self.assertEqual(zlib.crc32(row[:124]), int.from_bytes(row[124:], "little"))
-            self.assertEqual(row[121:124], bytes(3))
+            self.assertEqual(zlib.crc32(row[:CHECK_BYTE]), int.from_bytes(row[CHECK_BYTE:], "little"))
+            self.assertEqual(row[STATUS_BYTE + 1:CHECK_BYTE], bytes(3))
 
     def test_every_row_is_done_and_finite(self):
         self.assertTrue((self.rows["status"] == DONE).all())
@@ -115,7 +115,8 @@ class Format(Case):
 
     def test_one_network_has_one_response(self):
         networks = self.rows.reshape(-1, 3)
-        for name in ("target", "output", "loss", "response_last", "response_max", "response_mean", "response_output"):
+        for name in ("target", "output", "loss", "response_last", "response_max", "response_mean", "response_output", "z2_last",
+                     "z2_max", "z2_mean"):
             self.assertTrue((networks[name] == networks[name][:, :1]).all(), name)
             if name != "target":
                 self.assertEqual(len(set(networks[name][:, 0])), 18, name)
@@ -260,7 +261,7 @@ class Document(Case):
             if name:
                 written.append((int(offset), name.strip("`"), kind))
         reserved = next(row for row in self.table("offset | field | type | meaning") if not row[1])
-        self.assertEqual(reserved[:3], ["121", "", "3 bytes"])
+        self.assertEqual(reserved[:3], ["145", "", "3 bytes"])
         with h5py.File(self.path, "r") as file:
             kind = file["trials"].id.get_type()
         self.assertIn(f"is {kind.get_size()} bytes", self.TEXT)
@@ -275,7 +276,7 @@ class Document(Case):
     def test_statuses(self):
         with h5py.File(self.path, "r") as file:
             names = h5py.check_enum_dtype(file["trials"].dtype["status"])
-        table = self.table("value | name | measured fields (offsets 24 to 119)")
+        table = self.table("value | name | measured fields (offsets 24 to 143)")
         self.assertEqual({name.strip("`"): int(value) for value, name, _ in table}, names)
 
     def test_keys_of_spec(self):
@@ -457,7 +458,7 @@ class Strangers(Case):
 
     def test_values(self):
         for key, value, says in (("trial", "training", "trial: 'training' is not one of first-step"),
-                                 ("activation", "tanh", "activation: 'tanh' is not one of relu"),
+                                 ("activation", "softplus", "activation: 'softplus' is not one of relu"),
                                  ("engine", "sparse", "engine: 'sparse' is not one of dense, implicit"),
                                  ("width", [8, 8], "width: 8 is listed twice"), ("seeds", 0, "seeds: 0"),
                                  ("seeds", "2", "spec: "), ("profile", 1, "spec: "), ("trial", 1, "spec: ")):
@@ -466,8 +467,8 @@ class Strangers(Case):
             self.refused(["cannot be read: spec: "], text)
 
     def test_versions(self):
-        for version in ((1, 0), (1, 9), (3, 0)):
-            self.refused([f"has format {version[0]}.{version[1]}, this program reads 2.x"], version=version)
+        for version in ((1, 0), (1, 9), (2, 0), (3, 0)):
+            self.refused([f"has format {version[0]}.{version[1]}, this program reads 2.1 and later 2.x"], version=version)
         write_file(self.dir / "sweep.h5", self.spec, make_rows(self.spec), version=(2, 9))
         with h5py.File(self.dir / "sweep.h5", "r+") as file:
             file.attrs["more"] = 1

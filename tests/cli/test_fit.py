@@ -6,7 +6,8 @@ import unittest
 import h5py
 import numpy as np
 
-from support import (Case, FAILED, NONFINITE, PENDING, ROOT, TINY, attributes, exact_response, exact_responses, flip_byte,
+from support import (CHECK_BYTE, Case, FAILED, NONFINITE, PENDING, ROOT, STATUS_BYTE, TINY, attributes, exact_response,
+                     exact_responses, flip_byte,
                      make_rows, make_spec, trials, write_file)
 
 LAYERS = ["last", "max", "mean", "output"]
@@ -308,10 +309,56 @@ class Report(AlongTheory):
     def test_source(self):
         report = self.fit(self.path, "--resamples", "300", "--seed", "5")
         version = self.succeed("--version").split()[1]
-        self.assertEqual(report["source"], {"file": str(self.path), "spec": json.loads(attributes(self.path)["spec"]),
+        self.assertEqual(report["source"], {"file": str(self.path), "model": "relu mlp, sgd, train all, rates mup",
+                                            "spec": json.loads(attributes(self.path)["spec"]),
                                             "version": version, "resamples": 300, "seed": 5})
         self.assertEqual(report["rows"], {"all": len(self.rows), "finished": len(self.rows), "pending": 0, "failed": 0,
                                           "damaged": 0})
+
+    def test_relative_thresholds(self):
+        # c mean z^2 instead of c, with an interval for the ratio of both means.
+        self.assertEqual(self.fit(self.path, "--threshold", "0.7")["fits"][0]["relative"], False)
+        document = self.fit(self.path, "--threshold", "0.7", "--relative")
+        linear, finite = document["fits"]
+        for fit in linear, finite:
+            self.assertTrue(fit["relative"])
+            self.assertIsNone(fit["asymptote"])
+        for cell, (width, depth, rows) in zip(linear["cells"], cells_of(self.rows)):
+            response, size = rows["response_last"][:, 0], rows["z2_last"][:, 0]
+            np.testing.assert_allclose(cell["z2"], size.mean(), rtol=1e-9)
+            np.testing.assert_allclose(cell["eta_star"], (0.7 * size.mean() / response.mean()) ** 0.5, rtol=1e-9)
+            (top, top_error), (bottom, bottom_error) = log_mean(response), log_mean(size)
+            shared = np.corrcoef(np.log(response), np.log(size))[0, 1]
+            error = (top_error**2 + bottom_error**2 - 2 * shared * top_error * bottom_error)**0.5
+            logs = np.log(0.7) / 2 - (top - bottom + np.array([1, -1]) * STUDENT[len(size) - 1] * error) / 2
+            np.testing.assert_allclose(cell["ci95"], containing(np.exp(logs), cell["eta_star"]), rtol=1e-6)
+        for cell, (width, depth, rows) in zip(finite["cells"], cells_of(self.rows)):
+            self.assertIsNotNone(cell["eta_star"])
+            self.assertEqual(cell["z2"], linear["cells"][0]["z2"] if (width, depth) == (64, 2) else cell["z2"])
+        curves, = document["curves"]
+        self.assertTrue(curves["relative"])
+        for curve, (width, depth, rows) in zip(curves["cells"], cells_of(self.rows)):
+            np.testing.assert_allclose(curve["mean"], rows["dz2_last"].mean(0) / rows["z2_last"][:, 0].mean(), rtol=1e-6)
+        self.assertIn("threshold 0.7 E z^2, layer last", self.succeed("fit", self.path, "--threshold", "0.7", "--relative"))
+        for layer in ("max", "mean"):
+            self.assertTrue(all(cell["z2"] for fit in self.fit(self.path, "--relative", "--layer", layer)["fits"]
+                                for cell in fit["cells"]))
+        self.refuse(2, "fit", self.path, "--relative", "--layer", "output", says=["relative", "output", "last, max or mean"])
+
+    def test_relative_to_what_is_known(self):
+        # E z^2 = 2 in every layer of a ReLU network: relative c is absolute 2c.
+        relative = self.fit(self.path, "--relative", "--threshold", "0.5")["fits"]
+        absolute = self.fit(self.path, "--threshold", "1")["fits"]
+        for one, other in zip(relative, absolute):
+            for mine, theirs, (_, _, rows) in zip(one["cells"], other["cells"], cells_of(self.rows)):
+                for name in ("exact", "infinite"):
+                    if theirs[name] is None:
+                        self.assertIsNone(mine[name])
+                    else:
+                        np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-12)
+                size = rows["z2_last"][:, 0]
+                self.assertLess(abs(size.mean() - 2), 5 * size.std() / len(size)**0.5)
+        self.assertTrue(all(abs(cell["z"]) < 5 for cell in relative[0]["cells"]))
 
     def test_keys_are_the_documented_ones(self):
         documented = documented_keys()
@@ -715,7 +762,7 @@ class Warnings(Case):
         spec, rows = power_law_file(self.dir / "law.h5")
         rates = len(spec["eta"])
         # In network 3 of the first cell; one byte in a value, one in the check, one in the padding.
-        for damage in ([(3 * rates + 5, 70)], [(3 * rates + 5, 125)], [(3 * rates, 122), (3 * rates + 1, 3)]):
+        for damage in ([(3 * rates + 5, 70)], [(3 * rates + 5, CHECK_BYTE + 1)], [(3 * rates, STATUS_BYTE + 2), (3 * rates + 1, 3)]):
             write_file(self.dir / "law.h5", spec, rows)
             for row, byte in damage:
                 flip_byte(self.dir / "law.h5", row, byte)
@@ -810,11 +857,11 @@ class Refusals(Case):
     def test_filetype_and_version(self):
         self.assertIn("etastar-sweep", self.changed(lambda file: file.attrs.__setitem__("filetype", "etastar-other")))
         self.changed(lambda file: file.attrs.__setitem__("filetype", 7))
-        for version in (1, 3):
-            self.assertIn(f"has format {version}.0, this program reads 2.x", self.changed(
-                lambda file: file.attrs.modify("format_version", np.array([version, 0], "<u4"))))
-        self.changed(lambda file: file.attrs.__setitem__("format_version", np.array([2, 0, 0], "<u4")))
-        self.changed(lambda file: file.attrs.__setitem__("format_version", "2.0"))
+        for version in ((1, 0), (2, 0), (3, 0)):
+            self.assertIn("has format {}.{}, this program reads 2.1 and later 2.x".format(*version), self.changed(
+                lambda file: file.attrs.modify("format_version", np.array(version, "<u4"))))
+        self.changed(lambda file: file.attrs.__setitem__("format_version", np.array([2, 1, 0], "<u4")))
+        self.changed(lambda file: file.attrs.__setitem__("format_version", "2.1"))
 
     def test_newer_minor_version(self):
         # What a later program may add within format 2 must not stop this one; a spec that says more must.

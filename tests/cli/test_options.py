@@ -8,11 +8,14 @@ import numpy as np
 
 from support import Case, ROOT, TINY, together
 
-COMMANDS = ["plan", "sweep", "fit", "theory"]
+COMMANDS = ["plan", "sweep", "fit", "theory", "transfer"]
+MODEL_OPTIONS = ["activation", "leak", "weight-variance", "architecture", "branch-power", "biases", "optimizer"]
 SWEEP_OPTIONS = ["trial", "width", "depth", "eta", "seeds", "first-seed", "eta-unit", "engine", "input-dim", "precision",
-                 "activation", "train", "rates", "output", "overwrite", "profile", "config"]
-FIT_OPTIONS = ["criterion", "threshold", "layer", "json"]
-THEORY_OPTIONS = ["width", "depth", "input-dim", "activation", "train", "rates", "criterion", "threshold", "layer", "eta", "json"]
+                 *MODEL_OPTIONS, "train", "rates", "output", "overwrite", "profile", "config"]
+FIT_OPTIONS = ["criterion", "threshold", "layer", "relative", "json"]
+THEORY_OPTIONS = ["width", "depth", "input-dim", *MODEL_OPTIONS, "train", "rates", "criterion", "threshold", "layer", "eta", "json"]
+TRANSFER_OPTIONS = ["from-width", "from-depth", "from-eta", "to-width", "to-depth", "input-dim", *MODEL_OPTIONS, "train", "rates",
+                    "criterion", "threshold", "file", "json"]
 
 # What no list may hold, and the part of it that the message must name.
 BAD_LISTS = [
@@ -185,11 +188,11 @@ class Commands(Case):
         for word in [*COMMANDS, "--version", "Exit codes"]:
             self.assertIn(word, text)
         for command, options in (("plan", SWEEP_OPTIONS), ("sweep", SWEEP_OPTIONS), ("fit", FIT_OPTIONS),
-                                 ("theory", THEORY_OPTIONS)):
+                                 ("theory", THEORY_OPTIONS), ("transfer", TRANSFER_OPTIONS)):
             text = self.succeed(command, "--help")
             for option in options:
                 self.assertIn(f"--{option} ", text, command)
-            self.assertEqual(self.succeed(command, "--width", "8", "--help") if command != "fit" else text, text)
+            self.assertEqual(self.succeed(command, "--input-dim", "8", "--help") if command != "fit" else text, text)
         self.assertEqual(self.names(), [])
 
     def test_help_fits_a_terminal(self):
@@ -245,11 +248,13 @@ class Config(Case):
     def test_sets_every_option(self):
         spec = self.spec("# a comment\n\nwidth = 8, 16   # after a value\ndepth=1:2:lin2\n  eta = 0.5\n"
                          "eta-unit = absolute\nseeds = 2\nfirst-seed = 7\nengine = dense\ninput-dim = 3\n"
-                         "precision = double\ntrain = first\nrates = global\nprofile = true\nactivation = relu\n"
-                         "trial = first-step\n")
+                         "precision = double\ntrain = first\nrates = global\nprofile = true\nactivation = leaky-relu\n"
+                         "trial = first-step\nleak = 0.5\nweight-variance = 1.5\narchitecture = residual\n"
+                         "branch-power = 1\nbiases = true\noptimizer = sign\n")
         expected = {"width": [8, 16], "depth": [1, 2], "eta": [0.5], "eta_unit": "absolute", "seeds": 2,
                     "first_seed": 7, "engine": "dense", "input_dim": 3, "precision": "double", "train": "first",
-                    "rates": "global", "profile": True, "activation": "relu", "trial": "first-step"}
+                    "rates": "global", "profile": True, "activation": "leaky-relu", "trial": "first-step", "leak": 0.5,
+                    "weight_variance": 1.5, "architecture": "residual", "branch_power": 1, "biases": True, "optimizer": "sign"}
         self.assertEqual(spec, expected)
 
     def test_command_line_wins(self):
@@ -284,11 +289,12 @@ class Config(Case):
         self.assertEqual(self.names(), ["my.cfg"])
 
     def test_ready_sweeps(self):
-        ready = sorted((ROOT / "jobs").glob("*.cfg"))
-        self.assertGreater(len(ready), 5)
-        for config in ready:
+        ready = sorted((ROOT / "jobs").rglob("*.cfg"))
+        self.assertGreater(len(ready), 40)
+        for config, result in zip(ready, together(lambda config: self.etastar("plan", "--config", config), [(c,) for c in ready])):
             with self.subTest(config=config.name):
-                self.assertIn("networks", self.succeed("plan", "--config", config))
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertIn("networks", result.stdout)
 
     def test_binary_file(self):
         (self.dir / "my.cfg").write_bytes(bytes(range(256)) * 40)

@@ -85,6 +85,18 @@ class Plot(PlotCase):
         self.draw("fit.json", "-o", "one", "--format", "png", "--threshold", "2", "--criterion", "finite")
         self.assertEqual(sorted(os.listdir(self.dir / "one")), ["dz2.png", "eta_star.png", "eta_star_width.png"])
 
+    def test_relative_thresholds(self):
+        self.draw(self.path, "-o", "table", "--format", "png", "--relative", "--threshold", "0.5")
+        self.succeed("fit", self.path, "--json", "fit.json", "--relative", "--threshold", "0.5")
+        self.draw("fit.json", "-o", "json", "--format", "png", "--relative")
+        self.draw(self.path, "-o", "absolute", "--format", "png", "--threshold", "0.5")
+        for name in sorted(os.listdir(self.dir / "table")):
+            data = (self.dir / "table" / name).read_bytes()
+            self.assertTrue(data == (self.dir / "json" / name).read_bytes(), name)
+            self.assertFalse(data == (self.dir / "absolute" / name).read_bytes(), name)
+        self.succeed("fit", self.path, "--json", "fit.json")
+        self.refuse_all(2, [(["fit.json", "-o", "new", "--relative"], ["fit.json", "relative"])])
+
     def test_shapes_of_grids(self):
         for width, depth, layer in (("8", "2", "last"), ("8,16", "2", "max"), ("8", "2,3", "output")):
             self.sweep("--width", width, "--depth", depth, "--seeds", "4", "--eta", "0.3,1,3", "--overwrite")

@@ -1,6 +1,5 @@
-#include "etastar/engine/change.hpp"
-
 #include "catch.hpp"
+#include "engine/change.hpp"
 
 #include <cmath>
 
@@ -8,8 +7,9 @@ using namespace etastar::engine;
 
 TEST_CASE("column scales are powers of two near the size of the change") {
     const double gains[] = {1e-150, -3.0, 1e150};
-    ChangeColumns columns(gains, 4);
-    columns.begin_layer({.gain = 2, .fan_in = 4, .deviation = 0, .rate = 2}, 8.0, 1.0);
+    ChangeColumns columns(etastar::model::step_rule(etastar::model::optimizer_of<etastar::model::Sgd>), gains,
+                          4);
+    columns.begin_layer({.gain = 2, .fan_in = 4, .deviation = 0, .rate = 2}, {.h2 = 8, .h1 = 0, .p2 = 1});
     for (std::size_t k = 0; k < columns.count(); ++k) {
         const double inject = std::abs(columns.inject(k));
         INFO(k << ": " << inject);

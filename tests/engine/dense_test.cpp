@@ -1,8 +1,9 @@
-#include "etastar/engine/dense.hpp"
 #include "etastar/theory/moments.hpp"
 
 #include "agreement.hpp"
 #include "catch.hpp"
+#include "engine/dense.hpp"
+#include "models.hpp"
 #include "precision.hpp"
 #include "reference.hpp"
 #include "support.hpp"
@@ -17,115 +18,140 @@ using model::Train;
 
 namespace {
 
-std::vector<std::pair<Train, Parametrization>> groups() {
-    std::vector<std::pair<Train, Parametrization>> all;
+// Every model, and the first of them with every choice of trained layers and rates.
+std::vector<model::Model> models() {
+    auto all = test::all_models(5);
     for (const auto train : test::trains)
-        for (const auto how : test::parametrizations) all.emplace_back(train, how);
+        for (const auto how : test::parametrizations)
+            for (const std::size_t base : {0, 1, 5, 16}) {
+                all.push_back(all[base]);
+                all.back().train = train;
+                all.back().parametrization = how;
+            }
     return all;
 }
 
-const model::NetworkId shapes[] = {{1, 1, 0}, {1, 3, 4},  {2, 2, 1},  {3, 5, 2},  {8, 1, 3},
-                                   {8, 4, 4}, {33, 3, 5}, {65, 6, 6}, {100, 2, 7}};
+engine::Settings settings_of(const model::Model& model) { return {.model = model}; }
+
+const model::NetworkId shapes[] = {{1, 1, 0}, {2, 2, 1}, {3, 5, 2}, {8, 1, 3}, {33, 3, 5}, {65, 5, 6}};
 
 } // namespace
 
 TEST_CASE("forward and backward pass agree with explicit matrices") {
-    for (const auto& id : shapes) {
-        INFO("n = " << id.width << ", L = " << id.depth);
-        DenseEngine<double> engine(test::settings());
-        const double rate[] = {0.1};
-        const auto outcome = engine.run(id, rate);
-        const test::ExplicitNetwork<> reference(model::RandomNetwork(id, test::settings().model));
-        CHECK(outcome.target == reference.y);
-        CHECK(outcome.output == Catch::Approx(reference.output()).epsilon(1e-11).margin(1e-15));
-        const auto z = reference.preactivations();
-        const auto delta = reference.gradients();
-        for (std::size_t l = 0; l < id.depth; ++l)
-            for (std::size_t i = 0; i < id.width; ++i) {
-                CHECK(engine.preactivation(l + 1, i) == Catch::Approx(z[l][i]).epsilon(1e-11).margin(1e-13));
-                CHECK(engine.gradient(l + 1, i) == Catch::Approx(delta[l][i]).epsilon(1e-11).margin(1e-15));
+    for (const auto& model : models())
+        for (const auto& id : shapes) {
+            INFO("n = " << id.width << ", L = " << id.depth << ", " << test::describe(model));
+            DenseEngine<double> engine(settings_of(model));
+            const double rate[] = {0.1};
+            const auto outcome = engine.run(id, rate);
+            const test::ExplicitNetwork reference(model::RandomNetwork(id, model), model);
+            CHECK(outcome.target == reference.y);
+            CHECK(outcome.output == Catch::Approx(reference.output()).epsilon(1e-11).margin(1e-14));
+            const auto z = reference.preactivations();
+            const auto p = reference.gradients();
+            const bool moves = model.train != Train::last;
+            for (std::size_t l = 0; l < id.depth; ++l) {
+                CHECK(outcome.size[l] == Catch::Approx(test::dot(z[l], z[l]) / id.width).epsilon(1e-11));
+                for (std::size_t i = 0; i < id.width; ++i) {
+                    CHECK(engine.preactivation(l + 1, i)
+                          == Catch::Approx(z[l][i]).epsilon(1e-11).margin(1e-13));
+                    if (moves)
+                        CHECK(engine.gradient(l + 1, i)
+                              == Catch::Approx(p[l][i]).epsilon(1e-11).margin(1e-14));
+                }
             }
-    }
+        }
 }
 
-TEST_CASE("the backward pass is the derivative of the loss") {
-    // Central differences of the loss by every parameter of a few; kinks are improbable at this step.
+TEST_CASE("the gradients of the reference are the derivatives of its loss") {
+    // Central differences by every parameter of a few; kinks are improbable at this step.
     constexpr double h = 1e-6;
-    for (const model::NetworkId id : {model::NetworkId{6, 1, 1}, {7, 3, 2}, {9, 4, 5}}) {
-        DenseEngine<double> engine(test::settings());
-        const double rate[] = {0.1};
-        const auto outcome = engine.run(id, rate);
-        const double error = outcome.output - outcome.target;
-        test::ExplicitNetwork<> network(model::RandomNetwork(id, test::settings().model));
-        const std::size_t n = id.width;
-        const auto difference = [&](double& parameter) {
-            const double at = parameter;
-            parameter = at + h;
-            const double above = network.loss();
-            parameter = at - h;
-            const double below = network.loss();
-            parameter = at;
-            return (above - below) / (2 * h);
-        };
-        for (std::size_t l = 0; l < id.depth; ++l)
-            for (std::size_t i = 0; i < n; ++i)
-                for (std::size_t j = 0; j < network.weights[l].cols; ++j) {
-                    const double before = l == 0 ? network.x[j] : std::max(engine.preactivation(l, j), 0.0);
-                    CHECK(
-                        error * engine.gradient(l + 1, i) * before
-                        == Catch::Approx(difference(network.weights[l].at(i, j))).epsilon(1e-6).margin(1e-9));
-                }
-        for (std::size_t i = 0; i < n; ++i)
-            CHECK(error * std::max(engine.preactivation(id.depth, i), 0.0)
-                  == Catch::Approx(difference(network.readout[i])).epsilon(1e-6).margin(1e-9));
-    }
+    for (const std::size_t which : {0, 9, 25, 33, 39})
+        for (const model::NetworkId id : {model::NetworkId{6, 1, 1}, {7, 3, 2}}) {
+            const auto model = test::all_models(5)[which];
+            INFO(test::describe(model));
+            test::ExplicitNetwork network(model::RandomNetwork(id, model), model);
+            const auto gradient = network.gradient();
+            const double error = network.output() - network.y;
+            const auto check = [&](double& parameter, double derivative) {
+                const double at = parameter;
+                parameter = at + h;
+                const double above = network.loss();
+                parameter = at - h;
+                const double below = network.loss();
+                parameter = at;
+                CHECK(error * derivative
+                      == Catch::Approx((above - below) / (2 * h)).epsilon(1e-6).margin(1e-9));
+            };
+            for (std::size_t l = 0; l < id.depth; ++l) {
+                for (std::size_t i = 0; i < network.weights[l].values.size(); ++i)
+                    check(network.weights[l].values[i], gradient.weights[l].values[i]);
+                for (std::size_t i = 0; i < id.width; ++i) check(network.biases[l][i], gradient.biases[l][i]);
+            }
+            for (std::size_t i = 0; i < id.width; ++i) check(network.readout[i], gradient.readout[i]);
+        }
 }
 
 TEST_CASE("a finite step agrees with explicitly updated weights") {
-    const std::vector<double> rates{0.01, 0.1, 0.5, 1.0, 3.0};
-    for (const auto& [train, how] : groups())
-        for (const auto& id : shapes) {
-            DenseEngine<double> engine(test::settings(train, how));
-            const auto outcome = engine.run(id, rates);
-            const test::ExplicitNetwork<> before(model::RandomNetwork(id, test::settings(train, how).model));
-            for (std::size_t k = 0; k < rates.size(); ++k) {
-                const auto after = before.stepped(rates[k]);
-                const auto changes = test::squared_changes(before, after);
-                INFO("n = " << id.width << ", L = " << id.depth << ", train " << int(train) << ", rates "
-                            << int(how) << ", eta " << rates[k]);
-                // The reference subtracts; its own error grows with the size of what it subtracts.
-                const double size = 1 + std::abs(after.output());
-                CHECK(outcome.steps[k].output_after
-                      == Catch::Approx(after.output()).epsilon(1e-9).margin(1e-11 * size));
-                CHECK(outcome.steps[k].dz2_last == Catch::Approx(changes.back()).epsilon(1e-8).margin(1e-24));
-                CHECK(outcome.steps[k].dz2_max
-                      == Catch::Approx(*std::max_element(changes.begin(), changes.end()))
-                             .epsilon(1e-8)
-                             .margin(1e-24));
-                double mean = 0;
-                for (const double change : changes) mean += change / static_cast<double>(changes.size());
-                CHECK(outcome.steps[k].dz2_mean == Catch::Approx(mean).epsilon(1e-8).margin(1e-24));
-            }
+    // More rates than a panel has columns, in part.
+    std::vector<double> rates{0.01, 0.1, 0.5, 1.0, 3.0};
+    const auto check_all = [&](const model::Model& model, const model::NetworkId& id) {
+        DenseEngine<double> engine(settings_of(model));
+        const auto outcome = engine.run(id, rates);
+        const test::ExplicitNetwork before(model::RandomNetwork(id, model), model);
+        for (std::size_t k = 0; k < rates.size(); ++k) {
+            const auto after = before.stepped(rates[k]);
+            const auto changes = test::squared_changes(before, after);
+            INFO("n = " << id.width << ", L = " << id.depth << ", " << test::describe(model) << ", eta "
+                        << rates[k]);
+            // The reference subtracts: its dz is wrong by some 1e-15 of z.
+            const double size = 1 + std::abs(after.output());
+            const double z = 1 + *std::max_element(outcome.size.begin(), outcome.size.end());
+            const auto about = [&](double dz2) {
+                return Catch::Approx(dz2).epsilon(1e-8).margin(1e-13 * std::sqrt(dz2 * z) + 1e-24 * z);
+            };
+            const auto& step = outcome.steps[k];
+            CHECK(step.output_after == Catch::Approx(after.output()).epsilon(1e-9).margin(1e-11 * size));
+            CHECK(step.dz2_last == about(changes.back()));
+            CHECK(step.dz2_max == about(*std::max_element(changes.begin(), changes.end())));
+            double mean = 0;
+            for (const double change : changes) mean += change / static_cast<double>(changes.size());
+            CHECK(step.dz2_mean == about(mean));
         }
+    };
+    for (const auto& model : models())
+        for (const auto& id : shapes) check_all(model, id);
+    while (rates.size() < 18) rates.push_back(0.003 * static_cast<double>(rates.size()));
+    for (const std::size_t which : {0, 22, 40}) check_all(test::all_models(5)[which], {33, 3, 5});
 }
 
 TEST_CASE("the linear response and the tangent kernel agree with their definitions") {
     const double rate[] = {0.1};
-    for (const auto& [train, how] : groups())
+    for (const auto& model : models())
         for (const auto& id : shapes) {
-            DenseEngine<double> engine(test::settings(train, how));
+            DenseEngine<double> engine(settings_of(model));
             const auto outcome = engine.run(id, rate);
-            const test::ExplicitNetwork<> reference(
-                model::RandomNetwork(id, test::settings(train, how).model));
+            const test::ExplicitNetwork reference(model::RandomNetwork(id, model), model);
             const auto g = reference.responses();
-            INFO("n = " << id.width << ", L = " << id.depth << ", train " << int(train) << ", rates "
-                        << int(how));
+            INFO("n = " << id.width << ", L = " << id.depth << ", " << test::describe(model));
             REQUIRE(outcome.response.size() == g.size());
             for (std::size_t l = 0; l < g.size(); ++l)
-                CHECK(outcome.response[l] == Catch::Approx(g[l]).epsilon(1e-10).margin(1e-28));
+                CHECK(outcome.response[l] == Catch::Approx(g[l]).epsilon(1e-9).margin(1e-26));
             CHECK(outcome.response_output
-                  == Catch::Approx(std::pow(reference.tangent_kernel(), 2)).epsilon(1e-10).margin(1e-28));
+                  == Catch::Approx(std::pow(reference.tangent_kernel(), 2)).epsilon(1e-9).margin(1e-26));
         }
+}
+
+TEST_CASE("the steps of all models are their linear response as the rate goes to 0, in single precision") {
+    for (const auto& model : test::all_models(5)) {
+        INFO(test::describe(model));
+        DenseEngine<float> engine(settings_of(model));
+        const std::vector<double> rates{1e-9, 1e-30, 1e-120};
+        test::check_linear_steps(engine, {64, 6, 1}, rates, 1e-4);
+        test::check_precisions_agree(
+            DenseEngine<float>(settings_of(model)), DenseEngine<double>(settings_of(model)), {64, 6, 1},
+            std::vector<double>{1e-6, 0.01, 0.1, 1.0}, model::step_rule(model.optimizer).signs ? 2e-2 : 1e-3);
+    }
 }
 
 TEST_CASE("a tiny step is the linear response, in either precision") {

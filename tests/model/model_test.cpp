@@ -16,7 +16,7 @@ constexpr std::uint32_t n = 256;
 constexpr std::uint32_t n0 = 16;
 
 model::LayerLaws laws_of(Train train, Parametrization parametrization) {
-    return model::layer_laws(test::model_of(train, parametrization, n0), n);
+    return model::layer_laws(test::model_of(train, parametrization, n0), n, 1);
 }
 
 } // namespace

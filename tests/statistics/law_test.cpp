@@ -5,12 +5,13 @@
 //
 // Seeds are fixed. For a correct program the chance that a fresh choice of seeds fails any check is below
 // 1e-4: some 30 covariance scores at 5.5 standard deviations (1e-6) and some 700 two-sample tests at 1e-7
-// each.
+// each, over every model some 21000 more at 3.3 (2e-9 each), and some 500 means at 5.5 standard deviations.
 #include "etastar/engine/engine.hpp"
 #include "etastar/theory/moments.hpp"
 
 #include "catch.hpp"
 #include "conditional.hpp"
+#include "models.hpp"
 #include "score.hpp"
 #include "support.hpp"
 
@@ -125,6 +126,9 @@ const std::pair<const char*, Column> columns[] = {
     {"response_max", &trial::FirstStepRow::response_max},
     {"response_mean", &trial::FirstStepRow::response_mean},
     {"response_output", &trial::FirstStepRow::response_output},
+    {"z2_last", &trial::FirstStepRow::z2_last},
+    {"z2_max", &trial::FirstStepRow::z2_max},
+    {"z2_mean", &trial::FirstStepRow::z2_mean},
 };
 
 // Samples of every column at every rate: [rate][column][network].
@@ -191,6 +195,98 @@ TEST_CASE("no column of the table tells the engines apart") {
                         CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
                     }
             }
+}
+
+TEST_CASE("no column of the table tells the engines apart, whatever the model") {
+    constexpr double bound = 3.3; // 42 models, 2 shapes, 3 rates, 14 columns
+    struct Shape {
+        std::uint32_t width, depth;
+        std::uint64_t networks;
+    };
+    for (const auto& model : test::all_models(12))
+        for (const auto& shape : {Shape{2, 3, 2000}, Shape{17, 5, 1500}}) {
+            sweep::Spec spec;
+            spec.model = model;
+            spec.eta = {0.02, 0.3, 2};
+            const auto dense =
+                table(spec, engine::EngineKind::dense, shape.width, shape.depth, shape.networks);
+            const auto implicit =
+                table(spec, engine::EngineKind::implicit, shape.width, shape.depth, shape.networks);
+            for (std::size_t k = 0; k < spec.eta.size(); ++k)
+                for (std::size_t c = 0; c < std::size(columns); ++c) {
+                    INFO("n = " << shape.width << ", L = " << shape.depth << ", " << test::describe(model)
+                                << ", eta " << spec.eta[k] << ", " << columns[c].first);
+                    CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
+                }
+        }
+}
+
+TEST_CASE("the table of another model is told apart") {
+    // Each error is planted in the implicit engine's model alone.
+    sweep::Spec spec;
+    spec.model = test::all_models(12)[22]; // tanh, residual, sign
+    spec.eta = {0.3};
+    const auto dense = table(spec, engine::EngineKind::dense, 17, 5, 4000);
+    const auto distance = [&](auto change) {
+        auto other = spec;
+        change(other.model);
+        const auto implicit = table(other, engine::EngineKind::implicit, 17, 5, 4000);
+        double worst = 0;
+        for (std::size_t c = 0; c < std::size(columns); ++c)
+            worst = std::max(worst, two_sample(dense[0][c], implicit[0][c]));
+        return worst;
+    };
+    CHECK(distance([](auto&) {}) < 3.3);
+    CHECK(distance([](auto& model) { model.biases = !model.biases; }) > 3.3);
+    CHECK(distance([](auto& model) { model.branch_power += 0.05; }) > 3.3);
+    CHECK(distance([](auto& model) { model.weight_variance = 1.1; }) > 3.3);
+    CHECK(distance([](auto& model) { model.activation = model::activation_of<model::Erf>; }) > 3.3);
+    CHECK(distance([](auto& model) { model.optimizer = model::optimizer_of<model::Normalized>; }) > 3.3);
+}
+
+TEST_CASE(
+    "wide networks of every model follow theory at infinite width, to linear order and by a whole step") {
+    constexpr std::uint32_t width = 16384;
+    constexpr std::uint32_t depth = 5;
+    constexpr std::uint64_t networks = 60;
+    // What finite width changes, relatively: at most some 60 / n here, up to the largest step.
+    constexpr double finite_width = 60.0 / width;
+    std::uint64_t seed = 1'000'000;
+    // integration: of theory, a relative standard error.
+    const auto excess = [&](const Score& score, double expected, double integration = 0) {
+        const double allowed = (finite_width + 5 * integration) * expected;
+        return std::max(0.0, std::abs(score.mean() - expected) - allowed) / score.standard_error();
+    };
+    for (const auto& model : test::all_models(12)) {
+        INFO(test::describe(model));
+        const auto* theory = theory::find(model, theory::Regime::infinite_width);
+        REQUIRE(theory != nullptr);
+        const double response = theory->response(model, width, depth, theory::Layer::last).value();
+        const double unit = theory::critical_rate(response);
+        const double etas[] = {0.3 * unit, unit};
+        const auto engine = engine::make_engine({.model = model, .kind = engine::EngineKind::implicit});
+        Score linear, output, size;
+        std::vector<Score> steps(std::size(etas));
+        for (std::uint64_t i = 0; i < networks; ++i) {
+            const auto outcome = engine->run({width, depth, seed++}, etas);
+            linear.add(outcome.response.back());
+            output.add(outcome.response_output);
+            size.add(outcome.size.back());
+            for (std::size_t k = 0; k < std::size(etas); ++k) steps[k].add(outcome.steps[k].dz2_last);
+        }
+        const double error = theory->response_error(model, width, depth);
+        CHECK(excess(linear, response, error) < 5.5);
+        CHECK(excess(output, theory->response(model, width, depth, theory::Layer::output).value(), error)
+              < 5.5);
+        CHECK(excess(size, theory->size(model, width, depth, theory::Layer::last).value()) < 5.5);
+        // Planted: a response that is 15 % off.
+        CHECK(excess(linear, 1.15 * response) > 5.5);
+        for (std::size_t k = 0; k < std::size(etas); ++k) {
+            INFO("eta " << etas[k]);
+            const auto changes = theory->changes(model, width, depth, etas[k]).value();
+            CHECK(excess(steps[k], changes.last, changes.error) < 5.5);
+        }
+    }
 }
 
 TEST_CASE("a wrong engine would be told apart by its table") {

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 using namespace etastar;
@@ -19,7 +21,7 @@ const sweep::Field& field(std::string_view key) {
     throw std::out_of_range(std::string(key));
 }
 
-// As the command line says it, and as the file does; none of them a default, but where there is one choice only.
+// As the command line says it, and as the file does; none of them a default.
 struct Value {
     std::string text;
     Json json;
@@ -35,7 +37,13 @@ const std::map<std::string_view, Value> values{
     {"engine", {"dense", "dense"}},
     {"precision", {"double", "double"}},
     {"input_dim", {"12", 12}},
-    {"activation", {"relu", "relu"}},
+    {"activation", {"tanh", "tanh"}},
+    {"leak", {"0.2", 0.2}},
+    {"weight_variance", {"1.5", 1.5}},
+    {"architecture", {"residual", "residual"}},
+    {"branch_power", {"1", 1.0}},
+    {"biases", {"", true}},
+    {"optimizer", {"sign", "sign"}},
     {"train", {"hidden", "hidden"}},
     {"rates", {"global", "global"}},
     {"profile", {"", true}},
@@ -56,9 +64,10 @@ std::string refusal(const Json& tree) {
 
 TEST_CASE("fields stand in the file in their order") {
     // Of docs/format.md.
-    const std::vector<std::string> order{"trial",      "width",      "depth",  "eta",       "eta_unit",
-                                         "seeds",      "first_seed", "engine", "precision", "input_dim",
-                                         "activation", "train",      "rates",  "profile"};
+    const std::vector<std::string> order{
+        "trial",        "width",     "depth",     "eta",        "eta_unit", "seeds",           "first_seed",
+        "engine",       "precision", "input_dim", "activation", "leak",     "weight_variance", "architecture",
+        "branch_power", "biases",    "optimizer", "train",      "rates",    "profile"};
     std::vector<std::string> keys;
     for (const auto& each : sweep::fields()) keys.emplace_back(each.key);
     CHECK(keys == order);
@@ -69,18 +78,21 @@ TEST_CASE("fields stand in the file in their order") {
 }
 
 TEST_CASE("every field round-trips through its option and through JSON, and touches no other") {
-    const auto standard = default_spec();
     for (const auto& each : sweep::fields()) {
         INFO(each.key);
+        // Of a model that has what the field is about.
+        auto standard = default_spec();
+        if (each.key == "leak") standard.model.activation = model::activation_of<model::LeakyRelu>;
+        if (each.key == "branch_power") standard.model.architecture = model::architecture_of<model::Residual>;
         const auto& value = values.at(each.key); // a new field needs a value here
         auto spec = standard;
         each.parse(spec, each.option(), value.text);
         CHECK(each.write(spec) == value.json);
-        const bool is_default = each.write(standard) == value.json;
-        CHECK(is_default == (each.key == "activation"));
+        CHECK(each.write(standard) != value.json);
         const auto differences = sweep::differences(spec, standard);
-        CHECK(differences.size() == (is_default ? 0 : 1));
-        if (!is_default) CHECK(differences.at(0).field == each.key);
+        // An activation has a weight variance of its own.
+        CHECK(differences.size() == (each.key == "activation" || each.key == "leak" ? 2 : 1));
+        CHECK(differences.at(0).field == each.key);
 
         auto read = standard;
         each.read(read, value.json);
@@ -103,11 +115,26 @@ TEST_CASE("options are keys with dashes; flags have no default; some fields are 
     CHECK(field("width").option() == "width");
     for (const auto& each : sweep::fields()) {
         INFO(each.key);
-        CHECK(each.is_flag() == (each.key == "profile"));
+        CHECK(each.is_flag() == (each.key == "profile" || each.key == "biases"));
+        constexpr std::string_view of_model[] = {"input_dim",    "activation",   "leak",   "weight_variance",
+                                                 "architecture", "branch_power", "biases", "optimizer",
+                                                 "train",        "rates"};
         CHECK(each.of_model
-              == (each.key == "input_dim" || each.key == "activation" || each.key == "train"
-                  || each.key == "rates"));
+              == (std::find(std::begin(of_model), std::end(of_model), each.key) != std::end(of_model)));
     }
+}
+
+TEST_CASE("the file has the weight variance as a number, whether it was given or is the activation's own") {
+    auto spec = test::small_spec();
+    const auto written = [&] { return Json::parse(to_json(spec)).at("weight_variance"); };
+    CHECK(written() == 2.0);
+    spec.model.activation = model::activation_of<model::Tanh>;
+    CHECK(written() == 1.0);
+    CHECK(sweep::from_json(to_json(spec)) == spec);
+    spec.model.weight_variance = 1.25;
+    CHECK(written() == 1.25);
+    field("weight_variance").parse(spec, "weight-variance", "critical");
+    CHECK(written() == 1.0);
 }
 
 TEST_CASE("what cannot be parsed names the option") {

@@ -1,9 +1,13 @@
+#include "etastar/engine/engine.hpp"
 #include "etastar/theory/moments.hpp"
+#include "etastar/theory/residual.hpp"
 
 #include "catch.hpp"
+#include "score.hpp"
 #include "support.hpp"
 
 #include <cmath>
+#include <random>
 
 using namespace etastar;
 using model::Parametrization;
@@ -61,7 +65,7 @@ TEST_CASE("the infinite-width limit has its closed forms, and finite widths appr
         const auto limit = theory::infinite_width_responses(
             test::model_of(Train::all, Parametrization::mup, 10), 1000, depth);
         CHECK(std::sqrt(limit.output) == Catch::Approx(l / 2 + 1));
-        CHECK(*limit.of(Layer::mean) == Catch::Approx((l + 1) * (l * l + l + 1) / 12));
+        CHECK(limit.of(Layer::mean) == Catch::Approx((l + 1) * (l * l + l + 1) / 12));
     }
 }
 
@@ -87,9 +91,7 @@ TEST_CASE("exact output response: the read-out alone, and its approach to the li
 TEST_CASE("width dependence of the layers' own maximal raw rates") {
     const auto rate = [](std::uint32_t n, Train train, Layer layer) {
         return theory::critical_rate(
-            theory::exact_responses(test::model_of(train, Parametrization::global, 10), n, 4)
-                .of(layer)
-                .value());
+            theory::exact_responses(test::model_of(train, Parametrization::global, 10), n, 4).of(layer));
     };
     const auto slope = [&](Train train, Layer layer) {
         return std::log(rate(1 << 21, train, layer) / rate(1 << 20, train, layer)) / std::log(2.0);
@@ -110,11 +112,178 @@ TEST_CASE("local slopes at large width are -3/2 at large depth, and steeper at n
 
 TEST_CASE("degenerate responses give infinite or unknown rates") {
     const auto frozen = theory::exact_responses(test::model_of(Train::last, Parametrization::mup, 10), 64, 3);
-    CHECK(*frozen.of(Layer::last) == 0);
-    CHECK(std::isinf(theory::critical_rate(*frozen.of(Layer::last))));
-    CHECK_FALSE(frozen.of(Layer::max));
+    CHECK(frozen.of(Layer::last) == 0);
+    CHECK(std::isinf(theory::critical_rate(frozen.of(Layer::last))));
+    CHECK_FALSE(theory::ExactMoments().response(test::model_of(Train::last, Parametrization::mup, 10), 64, 3,
+                                                Layer::max));
     CHECK(theory::critical_rate(4.0, 0.01) == Catch::Approx(0.05));
     // Too heavy for double: infinite, not garbage.
     CHECK(theory::exact_responses(test::model_of(Train::all, Parametrization::mup, 10), 1, 2000).hidden.back()
           == HUGE_VAL);
+}
+
+namespace {
+
+// One draw of a network of width 4 and depth 3: G_1, G_2, G_3 and Theta^2, from the matrices.
+struct Draw {
+    double hidden[3];
+    double output;
+};
+
+Draw draw(const model::Model& model, std::mt19937_64& random) {
+    constexpr std::size_t n = 4;
+    constexpr std::size_t depth = 3;
+    const auto laws = model::layer_laws(model, n, depth);
+    std::normal_distribution<double> normal;
+    return model::visit_activation(model, [&](auto phi) {
+        double w[depth][n][n], z[depth][n], h[depth][n], delta[depth][n], s[n] = {};
+        Draw result{};
+        for (std::size_t l = 0; l < depth; ++l)
+            for (std::size_t i = 0; i < n; ++i) {
+                z[l][i] = l == 0 ? std::sqrt(laws.first.gain) * normal(random) : 0;
+                for (std::size_t j = 0; l > 0 && j < n; ++j) {
+                    w[l][i][j] = laws.hidden.deviation * normal(random);
+                    z[l][i] += w[l][i][j] * h[l - 1][j];
+                }
+                h[l][i] = phi.value(z[l][i]);
+            }
+        double theta = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            delta[depth - 1][i] = phi.slope(z[depth - 1][i]) * normal(random) / n;
+            theta += laws.readout.rate * h[depth - 1][i] * h[depth - 1][i];
+        }
+        for (std::size_t l = depth - 1; l-- > 0;)
+            for (std::size_t j = 0; j < n; ++j) {
+                delta[l][j] = 0;
+                for (std::size_t i = 0; i < n; ++i) delta[l][j] += w[l + 1][i][j] * delta[l + 1][i];
+                delta[l][j] *= phi.slope(z[l][j]);
+            }
+        for (std::size_t l = 0; l < depth; ++l) {
+            double own =
+                l == 0 ? model.input_dim * laws.first.rate + laws.first.bias_rate : laws.hidden.bias_rate;
+            for (std::size_t j = 0; l > 0 && j < n; ++j) own += laws.hidden.rate * h[l - 1][j] * h[l - 1][j];
+            double next[n];
+            for (std::size_t i = 0; i < n; ++i) {
+                next[i] = own * delta[l][i];
+                for (std::size_t j = 0; l > 0 && j < n; ++j)
+                    next[i] += w[l][i][j] * phi.slope(z[l - 1][j]) * s[j];
+                theta += own * delta[l][i] * delta[l][i];
+            }
+            for (std::size_t i = 0; i < n; ++i) {
+                s[i] = next[i];
+                result.hidden[l] += s[i] * s[i] / n;
+            }
+        }
+        result.output = theta * theta;
+        return result;
+    });
+}
+
+} // namespace
+
+// 24 scores: Student's |t| > 5.2 has probability 2e-7 each, 5e-6 in all.
+TEST_CASE("exact moments of other activations, weight variances and biases are those of small networks") {
+    std::mt19937_64 random(20'240'601);
+    for (const char* activation : {"relu", "leaky-relu", "linear"})
+        for (const bool biases : {false, true}) {
+            model::Model model;
+            model.activation = parse_name<model::Activation>(activation);
+            model.leak = 0.4;
+            model.biases = biases;
+            model.weight_variance = 1.3;
+            model.input_dim = 10;
+            test::Score scores[4];
+            for (int i = 0; i < 40'000; ++i) {
+                const auto one = draw(model, random);
+                for (std::size_t l = 0; l < 3; ++l) scores[l].add(one.hidden[l]);
+                scores[3].add(one.output);
+            }
+            REQUIRE(theory::ExactMoments().covers(model));
+            const auto exact = theory::exact_responses(model, 4, 3);
+            auto other = model;
+            other.weight_variance = 1.45;
+            const auto off = theory::exact_responses(other, 4, 3);
+            INFO(activation << ", biases " << biases);
+            for (std::size_t l = 0; l < 3; ++l) CHECK(std::abs(scores[l].z(exact.hidden[l])) < 5.2);
+            CHECK(std::abs(scores[3].z(exact.output)) < 5.2);
+            CHECK(std::abs(scores[0].z(off.hidden[0])) > 5.2);
+            // Wide networks are those of infinite width.
+            const auto wide = theory::exact_responses(model, 100'000'000, 6);
+            const auto infinite = theory::infinite_width_responses(model, 100'000'000, 6);
+            for (const auto layer : {Layer::last, Layer::mean, Layer::output})
+                CHECK(wide.of(layer) == Catch::Approx(infinite.of(layer)).epsilon(1e-5));
+        }
+}
+
+// 4 scores.
+TEST_CASE("exact moments of narrow deep ReLU networks with biases know that the dead stay dead") {
+    for (const auto train : {model::Train::all, model::Train::hidden}) {
+        const model::Model model{.weight_variance = 0.7, .biases = true, .train = train, .input_dim = 3};
+        const auto engine = engine::make_engine({.model = model, .kind = engine::EngineKind::implicit});
+        const double eta[] = {0.1};
+        test::Score response, output;
+        for (std::uint64_t seed = 0; seed < 40'000; ++seed) {
+            const auto outcome = engine->run({4, 16, seed}, eta);
+            response.add(outcome.response.back());
+            output.add(outcome.response_output);
+        }
+        const auto exact = theory::exact_responses(model, 4, 16);
+        INFO("train " << name_of(train));
+        CHECK(std::abs(response.z(exact.hidden.back())) < 5.2);
+        CHECK(std::abs(output.z(exact.output)) < 5.2);
+        // In the coin model alone, layers above a dead one go on: half as much again.
+        CHECK(std::abs(response.z(1.5 * exact.hidden.back())) > 5.2);
+    }
+}
+
+// 10 scores.
+TEST_CASE("exact moments of linear residual streams are those of small networks") {
+    constexpr std::uint32_t width = 3;
+    constexpr std::uint32_t depth = 4;
+    for (const bool biases : {false, true}) {
+        model::Model model;
+        model.activation = model::activation_of<model::Linear>;
+        model.architecture = model::architecture_of<model::Residual>;
+        model.branch_power = 0.3;
+        model.biases = biases;
+        model.weight_variance = 0.8;
+        model.input_dim = 10;
+        const auto engine = engine::make_engine({.model = model, .kind = engine::EngineKind::implicit});
+        const double eta[] = {0.1};
+        test::Score scores[depth + 1];
+        for (std::uint64_t seed = 0; seed < 60'000; ++seed) {
+            const auto outcome = engine->run({width, depth, seed}, eta);
+            for (std::size_t l = 0; l < depth; ++l) scores[l].add(outcome.response[l]);
+            scores[depth].add(outcome.response_output);
+        }
+        REQUIRE(theory::ExactMoments().covers(model));
+        const auto exact = theory::exact_responses(model, width, depth);
+        INFO("biases " << biases);
+        for (std::size_t l = 0; l < depth; ++l) CHECK(std::abs(scores[l].z(exact.hidden[l])) < 5.2);
+        CHECK(std::abs(scores[depth].z(exact.output)) < 5.2);
+        // Branches a twentieth stronger.
+        auto other = model;
+        other.branch_power -= 0.035;
+        CHECK(std::abs(scores[0].z(theory::exact_responses(other, width, depth).hidden[0])) > 5.2);
+        const auto wide = theory::exact_responses(model, 100'000'000, 6);
+        for (const auto layer : {Layer::last, Layer::mean, Layer::output})
+            CHECK(wide.of(layer)
+                  == Catch::Approx(theory::ResidualStream().response(model, 100'000'000, 6, layer).value())
+                         .epsilon(1e-5));
+        CHECK(theory::ExactMoments().size(model, 5, 6, Layer::mean)
+              == theory::ResidualStream().size(model, 5, 6, Layer::mean));
+    }
+}
+
+TEST_CASE("exact moments know what they do not cover") {
+    model::Model model{.input_dim = 10};
+    CHECK(theory::ExactMoments().covers(model));
+    CHECK(*theory::ExactMoments().size(model, 5, 3, Layer::last) == Catch::Approx(2));
+    model.optimizer = model::optimizer_of<model::Sign>;
+    CHECK_FALSE(theory::ExactMoments().covers(model));
+    model.optimizer = {};
+    model.activation = model::activation_of<model::Tanh>;
+    CHECK_FALSE(theory::ExactMoments().covers(model));
+    model = {.architecture = model::architecture_of<model::Residual>, .input_dim = 10};
+    CHECK_FALSE(theory::ExactMoments().covers(model));
 }

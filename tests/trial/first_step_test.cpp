@@ -73,6 +73,7 @@ TEST_CASE("a row's sums follow from the outcome") {
     outcome.output = 0.5;
     outcome.response = {1, 5, 3};
     outcome.response_output = 4;
+    outcome.size = {2, 4, 0};
     outcome.steps = {{0.25, 2, 6, 4}, {std::nan(""), std::nan(""), HUGE_VAL, 1}};
     const auto rows = trial::first_step_rows({8, 3, 11}, std::vector<double>{0.1, 0.2}, outcome);
     REQUIRE(rows.size() == 2);
@@ -86,6 +87,9 @@ TEST_CASE("a row's sums follow from the outcome") {
         CHECK(row.response_max == 5);
         CHECK(row.response_mean == 3);
         CHECK(row.response_output == 4);
+        CHECK(row.z2_last == 0);
+        CHECK(row.z2_max == 4);
+        CHECK(row.z2_mean == 2);
     }
     CHECK(rows[0].end.status == Status::done);
     CHECK(rows[0].eta == 0.1);

@@ -32,6 +32,8 @@ struct FitOptions {
     std::vector<double> thresholds{1.0};
     theory::Layer layer = theory::Layer::last;
     Average statistic = Average::mean;
+    bool relative =
+        false; // thresholds are multiples of E z^2 of the same layers, its mean over the cell's networks
     std::vector<Range> widths; // none: all
     std::vector<Range> depths;
     std::size_t resamples = 2000;
@@ -51,10 +53,12 @@ struct CellFit {
     double relative_error = std::numeric_limits<double>::quiet_NaN(); // standard error of log eta*
     // log eta* by the estimate that the interval belongs to, where that is another than eta_star; regressions take it.
     std::optional<Measurement> log_rate;
-    std::optional<double> f2_share;       // mean f^2 G / mean G: what a unit error leaves out
+    std::optional<double> f2_share; // mean f^2 G / mean G: what a unit error leaves out
+    std::optional<double> z2;       // mean of z^2 before the step, of the layers that the criterion looks at
     std::optional<double> variance_ratio; // without control variates over with them
     std::optional<double> exact;
-    std::optional<double> infinite;       // eta* at infinite width
+    std::optional<double> infinite; // eta* at infinite width
+    double infinite_error = 0;      // its relative standard error, where theory is integrated over samples
     std::optional<Measurement> log_ratio; // log of eta* over exact: the test of theory
     // Of the mean response against its exact expectation; where there is none, of log eta* against infinite width, if
     // what finite width changes is well below the error.
@@ -62,7 +66,8 @@ struct CellFit {
     std::string note;
 };
 
-// What a criterion looks at, against the rate, at one (width, depth): a point per rate.
+// What a criterion looks at, against the rate, at one (width, depth): a point per rate. Relative to the mean of z^2 where
+// the thresholds are.
 struct CellCurve {
     std::uint32_t width = 0;
     std::uint32_t depth = 0;

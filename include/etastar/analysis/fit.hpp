@@ -21,7 +21,7 @@ struct LocalSlope {
     std::optional<double> exact;
 };
 
-// eta* = constant * n^width * L^depth, by least squares with the weights of theory_weight.
+// eta* = constant * n^width * L^depth, by least squares with the weights of cell_weight.
 struct PowerLaw {
     std::optional<LinearEstimate>
         constant; // value and interval of the constant itself, error of its logarithm
@@ -51,10 +51,12 @@ struct CriterionFit {
     double threshold = 1;
     theory::Layer layer = theory::Layer::last;
     Average statistic = Average::mean;
+    bool relative = false;
+    std::string weights; // of the regression, as text
     std::vector<CellFit> cells;
     PowerLaw law;
-    std::optional<PowerLaw> exact;    // the same regression, with the same weights, on the exact values
-    std::optional<PowerLaw> relative; // and on log_ratio: 1 n^0 L^0 where theory holds
+    std::optional<PowerLaw> exact; // the same regression, with the same weights, on the exact values
+    std::optional<PowerLaw> ratio; // and on log_ratio: 1 n^0 L^0 where theory holds
     std::vector<LocalSlope> slopes;
     std::vector<ExactCurve> exact_in_depth; // one per width; with FitOptions::curves, as all that follows
     std::vector<ExactCurve> exact_in_width; // one per depth
@@ -68,11 +70,15 @@ struct CriterionFit {
 struct CriterionCurves {
     const Estimator* criterion = nullptr;
     theory::Layer layer = theory::Layer::last;
+    bool relative = false;
     std::vector<CellCurve> cells; // those in which a network has run
 };
 
 struct FitReport {
-    std::string spec; // one line of JSON
+    std::string spec;  // one line of JSON
+    std::string model; // in words
+    bool width_effect_is_known =
+        false; // what finite width takes from eta*, which a z against infinite width needs
     std::size_t resamples = 0;
     std::uint64_t seed = 0;
     RowCounts rows;
@@ -81,7 +87,11 @@ struct FitReport {
     std::vector<std::string> warnings;
 };
 
-// Throws UsageError where a criterion needs a column that the rows do not have, or a range selects nothing.
+// Throws UsageError for options that contradict one another: thresholds relative to the size of the output.
+void check(const FitOptions& options);
+
+// Throws UsageError where a criterion needs a column that the rows do not have, or a range selects nothing, or
+// check does.
 FitReport fit(const TrialTable& table, const FitOptions& options);
 
 } // namespace etastar::analysis

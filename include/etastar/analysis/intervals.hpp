@@ -47,6 +47,10 @@ LogMean log_mean(std::span<const double> draws, const Resampling& resampling);
 // NaN, open, where over 2.5 % of the resamples are all zeros.
 LogMean bootstrap_t(std::span<const double> draws, const Resampling& resampling);
 
+// log (E X / E Y) from pairs of draws: the difference of both log_mean, with the correlation of their errors that the logs of
+// the draws have; where either needs it, the Studentised bootstrap of pairs.
+LogMean log_ratio(std::span<const double> x, std::span<const double> y, const Resampling& resampling);
+
 // Of a regression of y on controls whose means are known to be 0: the value at controls 0.
 struct Controlled {
     bool determined = false;

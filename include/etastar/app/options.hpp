@@ -1,6 +1,7 @@
 #pragma once
 
 #include "etastar/analysis/fit.hpp"
+#include "etastar/analysis/transfer.hpp"
 #include "etastar/sweep/spec.hpp"
 #include "etastar/theory/theory.hpp"
 
@@ -45,8 +46,20 @@ struct TheoryOptions {
         grid; // its widths, depths and model; no width where only the limit is asked for, which does not need one
     theory::Criterion criterion = theory::Criterion::linear;
     std::vector<double> thresholds{1};
+    bool relative = false;    // thresholds in units of E z^2
     std::vector<double> etas; // of the curve, absolute
     theory::Layer layer = theory::Layer::last;
+    std::string json;
+};
+
+struct TransferOptions {
+    sweep::Spec model; // its model alone
+    analysis::Place from;
+    analysis::Place to;
+    double eta = 0; // base rate at `from`
+    theory::Criterion criterion = theory::Criterion::linear;
+    double threshold = 1;
+    std::filesystem::path file; // of the measurement; empty for theory
     std::string json;
 };
 
@@ -56,5 +69,6 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments);
 std::optional<MergeOptions> parse_merge(const Arguments& arguments);
 std::optional<std::filesystem::path> parse_status(const Arguments& arguments);
 std::optional<TheoryOptions> parse_theory(const Arguments& arguments);
+std::optional<TransferOptions> parse_transfer(const Arguments& arguments);
 
 } // namespace etastar::app

@@ -24,6 +24,7 @@ struct StepOutcome {
 struct NetworkOutcome {
     double target = 0;              // y
     double output = 0;              // f before the step
+    std::vector<double> size;       // ||z^l||^2 / n at index l - 1, before the step
     std::vector<double> response;   // G_l at index l - 1: linear order, unit error
     double response_output = 0;     // Theta^2
     std::vector<StepOutcome> steps; // one per learning rate, in the order given
@@ -42,13 +43,23 @@ public:
     // errors. Throws std::bad_alloc where memory does not suffice.
     NetworkOutcome run(const model::NetworkId& id, std::span<const double> etas);
 
+    // What a step is proportional to, besides its rate: f - y, or the sign of that.
+    double error(const NetworkOutcome& outcome) const {
+        return model::step_rule(settings_.model.optimizer).error(outcome.output - outcome.target);
+    }
+
 protected:
-    // What the passes forward and backward leave: f, ||h^l||^2 at index l = 0..L (h^0 = x) and ||delta^l||^2 at index
-    // l = 1..L.
+    // What the passes forward and backward leave of layer l = 0 .. L, with h^0 = x and P^l = df/dz^l.
+    struct LayerPass {
+        double z2 = 0; // ||z^l||^2
+        double h2 = 0; // ||h^l||^2
+        double h1 = 0; // sum |h^l_i|, where steps are signs
+        double p2 = 0; // ||P^l||^2, where pre-activations move
+        double p1 = 0; // sum |P^l_i|, where they do and steps are signs
+    };
     struct Passes {
-        double output = 0;
-        std::vector<double> q;
-        std::vector<double> delta2;
+        double output = 0; // f
+        std::vector<LayerPass> layers;
     };
     virtual void pass(const model::RandomNetwork& network, Passes& passes) = 0;
 
@@ -59,6 +70,8 @@ protected:
     const Settings& settings() const { return settings_; }
 
 private:
+    void keep_in_range(NetworkOutcome& outcome) const;
+
     Settings settings_;
     Passes passes_;
 };

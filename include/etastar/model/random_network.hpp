@@ -27,7 +27,7 @@ struct NetworkId {
 class RandomNetwork {
 public:
     RandomNetwork(NetworkId id, const Model& model)
-        : id_(id), input_dim_(model.input_dim), laws_(layer_laws(model, id.width)) {}
+        : id_(id), input_dim_(model.input_dim), laws_(layer_laws(model, id.width, id.depth)) {}
 
     const NetworkId& id() const { return id_; }
     std::uint32_t width() const { return id_.width; }

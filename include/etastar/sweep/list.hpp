@@ -19,6 +19,9 @@ namespace etastar::sweep {
 std::vector<double> parse_real_list(std::string_view option, std::string_view text);
 std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::string_view text);
 
+// One finite number of either sign. Throws UsageError.
+double parse_real(std::string_view option, std::string_view text);
+
 // The same for one integer. Throws UsageError.
 std::uint32_t parse_integer(std::string_view option, std::string_view text);
 

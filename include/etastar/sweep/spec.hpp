@@ -46,6 +46,9 @@ void validate(const Spec& spec);
 // than somebody would wait for.
 void validate_grid(const std::vector<std::uint32_t>& width, const std::vector<std::uint32_t>& depth);
 
+// The same for the model alone, with networks of these depths.
+void validate_model(const model::Model& model, const std::vector<std::uint32_t>& depth);
+
 // The spec as one line of JSON with fixed key order, and back. from_json throws UsageError, also for a key that is
 // missing or unknown: a spec that says more than this program understands is another sweep.
 std::string to_json(const Spec& spec);

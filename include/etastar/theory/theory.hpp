@@ -25,6 +25,7 @@ struct Changes {
     double max = 0;
     double mean = 0;
     double output = 0;
+    double error = 0; // relative standard error of `last`, where they are integrated over samples
 
     double of(Layer layer) const;
 };
@@ -45,10 +46,26 @@ public:
     virtual Regime regime() const = 0;
     virtual bool covers(const model::Model& model) const = 0;
 
+    // Its answers for such networks of this depth are more than rounding, and a matter of seconds; there are none beyond.
+    virtual bool reaches(const model::Model& /*model*/, std::uint32_t /*depth*/) const { return true; }
+
     // Linear order: E of the squared response to a unit error, so that E (change)^2 -> eta^2 times it. Infinite where
     // it leaves the range of double. Absent where it does not close.
     virtual std::optional<double> response(const model::Model& model, std::uint32_t width,
                                            std::uint32_t depth, Layer layer) const = 0;
+
+    // Relative standard error of the response of Layer::last; 0 but where it is integrated over samples.
+    virtual double response_error(const model::Model& /*model*/, std::uint32_t /*width*/,
+                                  std::uint32_t /*depth*/) const {
+        return 0;
+    }
+
+    // E z_i^2 of a layer before the step, that by which changes are relative: of l = L, the largest and the mean over l.
+    // Absent for Layer::output, and where it does not close.
+    virtual std::optional<double> size(const model::Model& /*model*/, std::uint32_t /*width*/,
+                                       std::uint32_t /*depth*/, Layer /*layer*/) const {
+        return std::nullopt;
+    }
 
     // By a whole step of base rate eta to unit error, -r = 1. Absent where it does not close.
     virtual std::optional<Changes> changes(const model::Model& model, std::uint32_t width,
@@ -69,11 +86,17 @@ double critical_rate(double response, double threshold = 1.0);
 // The same where it is a rate: absent for a response of 0, infinity or NaN.
 std::optional<double> linear_rate(double response, double threshold = 1.0);
 
-// eta*_fin: the smallest rate at which change2 reaches the threshold, to 12 digits. Absent where the theory has no
-// changes or no response to begin at, or where no rate reaches the threshold. Some thirty calls of change2; a curve that
-// falls and rises again is followed in steps of 2^(1/2), each summit between them found.
+// eta*_fin: the smallest rate at which change2 reaches the threshold, to 12 digits, or to 5 where changes have an error of
+// their own. Absent where the theory has no changes or no response to begin at, or where no rate reaches the threshold: where
+// change2 grows by less than half a per cent while the rate grows 32-fold. Some thirty calls of change2; a curve that falls
+// and rises again is followed in steps of 2^(1/2), each summit between them found.
 std::optional<double> critical_step_rate(const Theory& theory, const model::Model& model, std::uint32_t width,
                                          std::uint32_t depth, Layer layer, double threshold = 1.0);
+
+// The relative standard error of that rate, by the error of the changes and the slope of change2 there; 0 where the changes
+// have none.
+double step_rate_error(const Theory& theory, const model::Model& model, std::uint32_t width,
+                       std::uint32_t depth, Layer layer, double rate);
 
 } // namespace etastar::theory
 

@@ -29,9 +29,12 @@ struct FirstStepRow {
     double response_max = 0;
     double response_mean = 0;
     double response_output = 0;
+    double z2_last = 0;
+    double z2_max = 0;
+    double z2_mean = 0;
     RowEnd end;
 };
-static_assert(sizeof(FirstStepRow) == 128 && std::is_trivially_copyable_v<FirstStepRow>);
+static_assert(sizeof(FirstStepRow) == 152 && std::is_trivially_copyable_v<FirstStepRow>);
 
 // What the fields are; the HDF5 type, the reader, the estimators' columns and the check of docs/format.md come from here.
 inline constexpr Column first_step_columns[] = {
@@ -52,6 +55,9 @@ inline constexpr Column first_step_columns[] = {
     {"response_mean", Scalar::f64, offsetof(FirstStepRow, response_mean), "its mean over l"},
     {"response_output", Scalar::f64, offsetof(FirstStepRow, response_output),
      "Theta^2, df/deta = -(f - y) Theta"},
+    {"z2_last", Scalar::f64, offsetof(FirstStepRow, z2_last), "||z^l||^2 / n before the step at l = L"},
+    {"z2_max", Scalar::f64, offsetof(FirstStepRow, z2_max), "its largest over l"},
+    {"z2_mean", Scalar::f64, offsetof(FirstStepRow, z2_mean), "its mean over l"},
     {"status", Scalar::status, offsetof(FirstStepRow, end) + offsetof(RowEnd, status),
      "what became of the trial"},
     {"check", Scalar::u32, offsetof(FirstStepRow, end) + offsetof(RowEnd, check), "checksum of the row"},
