@@ -83,12 +83,17 @@ std::vector<double> responses(const Cell& cell, theory::Layer layer) {
 
 std::string size_column(theory::Layer layer) { return "z2_" + std::string(name_of(layer)); }
 
-std::vector<double> sizes(const Cell& cell, theory::Layer layer) {
+std::vector<double> sizes(const Cell& cell, theory::Layer layer, const std::vector<std::uint64_t>& rows) {
     if (layer == theory::Layer::output || !has_column(*cell.table, size_column(layer))) return {};
     const auto size = column(*cell.table, size_column(layer));
     std::vector<double> values;
-    for (const auto row : first_rows(cell)) values.push_back(infinite_if_nan(size[row]));
+    values.reserve(rows.size());
+    for (const auto row : rows) values.push_back(infinite_if_nan(size[row]));
     return values;
+}
+
+std::vector<double> sizes(const Cell& cell, theory::Layer layer) {
+    return sizes(cell, layer, first_rows(cell));
 }
 
 std::optional<double> mean_size(const std::vector<double>& sizes) {

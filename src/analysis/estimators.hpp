@@ -25,7 +25,8 @@ std::string response_column(theory::Layer layer);
 // Of ||z^l||^2 / n before the step; there is none of the output.
 std::string size_column(theory::Layer layer);
 
-// ||z||^2 / n of the networks of responses() in their order; none where the rows do not have the column.
+// ||z||^2 / n of the networks of these rows, or of responses(), in their order; none where the rows do not have the column.
+std::vector<double> sizes(const Cell& cell, theory::Layer layer, const std::vector<std::uint64_t>& rows);
 std::vector<double> sizes(const Cell& cell, theory::Layer layer);
 
 // Its mean; none where that is not a positive number.

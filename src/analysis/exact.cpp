@@ -19,29 +19,23 @@ std::optional<double> bound(const TrialTable& table, theory::Regime regime, std:
     if (!relative) return threshold;
     const auto& model = table.plan.spec().model;
     const auto* theory = theory::find(model, regime);
-    const auto size = theory == nullptr ? std::nullopt : theory->size(model, width, depth, layer);
-    return size ? std::optional(threshold * *size) : std::nullopt;
+    return theory == nullptr ? std::nullopt
+                             : theory::bound(*theory, model, width, depth, layer, threshold, relative);
 }
 
 std::optional<double> infinite_rate(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
                                     theory::Layer layer, double threshold, theory::Criterion criterion) {
     const auto& model = table.plan.spec().model;
     const auto* theory = theory::find(model, theory::Regime::infinite_width);
-    if (theory == nullptr) return std::nullopt;
-    if (criterion == theory::Criterion::finite)
-        return theory::critical_step_rate(*theory, model, width, depth, layer, threshold);
-    const auto response = theory->response(model, width, depth, layer);
-    return theory::linear_rate(response.value_or(std::nan("")), threshold);
+    return theory == nullptr ? std::nullopt
+                             : theory::rate(*theory, criterion, model, width, depth, layer, threshold);
 }
 
 double infinite_rate_error(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
                            theory::Layer layer, double rate, theory::Criterion criterion) {
     const auto& model = table.plan.spec().model;
     const auto* theory = theory::find(model, theory::Regime::infinite_width);
-    if (theory == nullptr) return 0;
-    if (criterion == theory::Criterion::finite)
-        return theory::step_rate_error(*theory, model, width, depth, layer, rate);
-    return theory->response_error(model, width, depth) / 2;
+    return theory == nullptr ? 0 : theory::rate_error(*theory, criterion, model, width, depth, layer, rate);
 }
 
 std::optional<double> infinite_change2(const TrialTable& table, std::uint32_t width, std::uint32_t depth,
@@ -62,8 +56,8 @@ bool infinite_step_is_costly(const TrialTable& table) {
                    model::Sign> || model.architecture != model::architecture_of<model::Mlp>;
 }
 
-// Of ReLU networks and gradient descent: with hidden layers trained, E G_l tends to l^3/3, the largest is the last one, their mean tends to L^3/12, and under
-// mup rates E Theta^2 tends to L^2/4.
+// Of ReLU networks and gradient descent: with hidden layers trained, E G_l tends to l^3/3, the largest is the last one,
+// their mean tends to L^3/12, and under mup rates E Theta^2 tends to L^2/4.
 std::optional<Asymptote> linear_asymptote(const TrialTable& table, theory::Layer layer, double threshold) {
     const auto& model = table.plan.spec().model;
     if (!fluctuations_are_known(model)) return std::nullopt;

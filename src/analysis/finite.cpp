@@ -78,14 +78,13 @@ Samples changes(const Cell& cell, const std::vector<std::uint64_t>& networks, th
     return samples;
 }
 
-// Of the same networks; none where the rows do not have the column.
+// ||z||^2 / n of the same networks.
 std::vector<double> sizes_of(const Cell& cell, const std::vector<std::uint64_t>& networks,
                              theory::Layer layer) {
-    std::vector<double> values;
-    if (layer == theory::Layer::output || !has_column(*cell.table, size_column(layer))) return values;
-    const auto size = column(*cell.table, size_column(layer));
-    for (const auto i : networks) values.push_back(infinite_if_nan(size[cell.row(i, 0)]));
-    return values;
+    std::vector<std::uint64_t> rows;
+    rows.reserve(networks.size());
+    for (const auto i : networks) rows.push_back(cell.row(i, 0));
+    return sizes(cell, layer, rows);
 }
 
 std::vector<double> column_of(const Samples& samples, std::size_t k) {

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace etastar::analysis {
 namespace {
@@ -18,14 +17,6 @@ namespace {
 constexpr auto layer = theory::Layer::last;
 
 std::string shown(Place place) { return fmt::format("width {}, depth {}", place.width, place.depth); }
-
-std::optional<double> rate(const theory::Theory& theory, const model::Model& model,
-                           theory::Criterion criterion, double threshold, Place place) {
-    if (criterion == theory::Criterion::finite)
-        return theory::critical_step_rate(theory, model, place.width, place.depth, layer, threshold);
-    const auto response = theory.response(model, place.width, place.depth, layer);
-    return theory::linear_rate(response.value_or(std::numeric_limits<double>::quiet_NaN()), threshold);
-}
 
 } // namespace
 
@@ -35,8 +26,11 @@ Transfer transfer_by_theory(const model::Model& model, theory::Criterion criteri
     for (const auto regime : {theory::Regime::finite_width, theory::Regime::infinite_width}) {
         const auto* theory = theory::find(model, regime);
         if (theory == nullptr) continue;
-        const auto before = rate(*theory, model, criterion, threshold, from);
-        const auto after = rate(*theory, model, criterion, threshold, to);
+        const auto rate = [&](Place place) {
+            return theory::rate(*theory, criterion, model, place.width, place.depth, layer, threshold);
+        };
+        const auto before = rate(from);
+        const auto after = rate(to);
         if (before && after) return {*after / *before, {}, std::string(theory->name())};
         const Place without = before ? to : from;
         reason = theory->reaches(model, without.depth)

@@ -7,21 +7,10 @@
 
 namespace etastar::analysis {
 
-bool fluctuations_are_known(const model::Model& model) {
-    model::Model own = model;
-    own.weight_variance.reset();
-    return model.activation == model::activation_of<model::Relu>
-           && model.architecture == model::architecture_of<model::Mlp>
-           && model.optimizer == model::optimizer_of<model::Sgd> && !model.biases
-           && model.gain() == own.gain();
-}
+bool fluctuations_are_known(const model::Model& model) { return is_bare_relu(model); }
 
 bool fluctuations_multiply(const model::Model& model) {
-    const bool scales =
-        model.activation
-            == model::activation_of<
-                model::
-                    Relu> || model.activation == model::activation_of<model::LeakyRelu> || model.activation == model::activation_of<model::Linear>;
+    const bool scales = model::visit_activation(model, [](auto phi) { return phi.homogeneous; });
     return scales && model.architecture == model::architecture_of<model::Mlp>;
 }
 

@@ -127,11 +127,10 @@ private:
 
     // What the criterion bounds the change by; NaN where it is not known.
     double bound(const theory::Theory* theory, const Cell& cell, double threshold) const {
-        if (!options_.relative) return threshold;
-        const auto size = theory == nullptr
-                              ? std::nullopt
-                              : theory->size(model(), width_of(cell), cell.depth, options_.layer);
-        return size ? threshold * *size : std::numeric_limits<double>::quiet_NaN();
+        const auto found = theory == nullptr ? std::nullopt
+                                             : theory::bound(*theory, model(), width_of(cell), cell.depth,
+                                                             options_.layer, threshold, options_.relative);
+        return found.value_or(std::numeric_limits<double>::quiet_NaN());
     }
 
     static std::optional<double> linear_rate(double response, double bound) {
@@ -139,14 +138,18 @@ private:
     }
 
     Json entry(const Cell& cell, double threshold, const std::optional<double>& exact,
-               const std::optional<double>& infinite, double error, const char* missing) {
+               const std::optional<double>& infinite, const char* missing) {
         Json entry{{"width", cell.width ? Json(*cell.width) : Json(nullptr)},
                    {"depth", cell.depth},
                    {"threshold", threshold},
                    {"criterion", name_of(options_.criterion)},
                    {"exact", number(exact)},
                    {"infinite", number(infinite)},
-                   {"infinite_error", number(infinite ? std::optional(error) : std::nullopt)}};
+                   {"infinite_error", nullptr}};
+        if (infinite)
+            entry["infinite_error"] =
+                number(theory::rate_error(*infinite_, options_.criterion, model(), width_of(cell), cell.depth,
+                                          options_.layer, *infinite));
         if (entry["infinite"].is_null()) {
             entry["note"] = missing;
             notes_.insert(missing);
@@ -163,9 +166,7 @@ private:
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14.8g} {:>14.8g}\n", place(cell), threshold,
                              show(rate), show(rate_limit), here, limit);
         if (std::isinf(here)) notes_.insert(overflow);
-        const double error =
-            infinite_ == nullptr ? 0 : infinite_->response_error(model(), width_of(cell), cell.depth) / 2;
-        auto result = entry(cell, threshold, rate, rate_limit, error,
+        auto result = entry(cell, threshold, rate, rate_limit,
                             beyond(cell)              ? too_deep
                             : std::isnan(limit)       ? not_covered
                             : std::isinf(limit)       ? overflow
@@ -190,12 +191,9 @@ private:
                                                               options_.layer, bound_limit)
                                  : std::nullopt;
         const auto line = linear_rate(response(infinite_, cell, options_.layer), bound_limit);
-        const double error = rate ? theory::step_rate_error(*infinite_, model(), width_of(cell), cell.depth,
-                                                            options_.layer, *rate)
-                                  : 0;
         text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>10}\n", place(cell), threshold, show(rate),
                              show(line), rate && line ? fmt::format("{:.5g}", *rate / *line) : "none");
-        auto result = entry(cell, threshold, std::nullopt, rate, error,
+        auto result = entry(cell, threshold, std::nullopt, rate,
                             beyond(cell) ? too_deep
                             : closes     ? not_reached
                             : closes_    ? no_size

@@ -4,6 +4,7 @@
 
 #include "change.hpp"
 #include "kept.hpp"
+#include "layer_columns.hpp"
 #include "power_of_two.hpp"
 #include "products.hpp"
 
@@ -169,13 +170,6 @@ void DenseEngine<T>::pass(const model::RandomNetwork& network, Passes& passes) {
 template <class T>
 void DenseEngine<T>::change(const model::RandomNetwork& network, const Passes& passes,
                             ChangeColumns& columns) {
-    if (!network.laws().moves_hidden_layers()) {
-        for (std::uint32_t layer = 1; layer <= network.depth(); ++layer) {
-            columns.begin_layer(network.laws()[layer], {});
-            columns.end_layer();
-        }
-        return;
-    }
     const std::size_t n = network.width();
     const std::size_t steps = columns.count() - 1;
     // A row per neuron: the response, then the steps in whole panels.
@@ -195,23 +189,14 @@ void DenseEngine<T>::change(const model::RandomNetwork& network, const Passes& p
             const T* z = z_.data() + (layer - 1) * n;
             const T* p = p_.data() + (layer - 1) * n;
             kernels_.activate(z, n, h_.data(), slope_.data());
-            Response<T> response;
-            std::vector<Panel<T>> panels(panels_for(steps));
-            const auto set = [&](auto& at, std::size_t k, auto place) {
-                place(at.base) = streams ? T{1} : static_cast<T>(columns.carry(k));
-                place(at.backward) =
-                    columns.signs() ? T{0} : static_cast<T>(columns.inject(k) * p_unit_[layer]);
-                place(at.sign) = columns.signs() ? static_cast<T>(columns.inject(k)) : T{0};
+            LayerColumns<T> panels(columns, z_unit_[layer]);
+            for (std::size_t k = 0; k < columns.count(); ++k) {
+                const double inject = columns.inject(k);
+                panels.set(k, {.base = streams ? 1 : columns.carry(k),
+                               .gradient = columns.signs() ? 0 : inject * p_unit_[layer],
+                               .sign = columns.signs() ? inject : 0});
                 skip[k] = static_cast<T>(columns.skip(k));
                 carry[k] = static_cast<T>(columns.carry(k));
-            };
-            set(response, 0, [](T& value) -> T& { return value; });
-            for (std::size_t k = 1; k <= steps; ++k) {
-                auto& panel = panels[(k - 1) / panel_columns];
-                const std::size_t i = (k - 1) % panel_columns;
-                set(panel, k, [i](auto& values) -> T& { return values[i]; });
-                panel.step[i] = static_cast<T>(columns.step(k, z_unit_[layer]));
-                panel.kink[i] = static_cast<T>(columns.kink(k, z_unit_[layer]));
             }
             for (std::size_t row = 0; row < n; row += block_rows) {
                 const std::size_t rows = std::min(block_rows, n - row);
@@ -226,34 +211,21 @@ void DenseEngine<T>::change(const model::RandomNetwork& network, const Passes& p
                             base[i * stride + k] =
                                 skip[k] * base[i * stride + k] + carry[k] * product[i * stride + k];
                 }
-                Neurons<T> view{.count = rows,
-                                .z = z + row,
-                                .h = h_.data() + row,
-                                .slope = slope_.data() + row,
-                                .gradient = p + row,
-                                .side = v_.data() + row,
-                                .base = base,
-                                .out = above.data() + row * stride,
-                                .stride = stride};
-                kernels_.sums->response(view, terms, response);
-                for (std::size_t i = 0; i < panels.size(); ++i) {
-                    const std::size_t at = 1 + i * panel_columns;
-                    view.base = base + at;
-                    view.out = above.data() + row * stride + at;
-                    kernels_.panel(view, terms, panels[i]);
-                }
+                const Neurons<T> view{.count = rows,
+                                      .z = z + row,
+                                      .h = h_.data() + row,
+                                      .slope = slope_.data() + row,
+                                      .gradient = p + row,
+                                      .side = v_.data() + row,
+                                      .base = base,
+                                      .out = above.data() + row * stride,
+                                      .stride = stride};
+                auto of_steps = view;
+                ++of_steps.base;
+                ++of_steps.out;
+                panels.advance(kernels_, view, of_steps, terms);
             }
-            const auto deliver = [&](std::size_t k, const auto& from, auto place) {
-                columns.sums(k) = {.change2 = place(from.change2),
-                                   .active2 = place(from.active2),
-                                   .overlap = z_unit_[layer] * place(from.overlap),
-                                   .projection = place(from.projection),
-                                   .sign_overlap = place(from.sign_overlap)};
-            };
-            deliver(0, response, [](double value) { return value; });
-            for (std::size_t k = 1; k <= steps; ++k)
-                deliver(k, panels[(k - 1) / panel_columns],
-                        [i = (k - 1) % panel_columns](const auto& values) { return values[i]; });
+            panels.deliver(columns, [](double /*overlap*/, double projection) { return projection; });
         }
         columns.end_layer();
         below.swap(above);

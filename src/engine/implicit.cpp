@@ -54,7 +54,7 @@ void ImplicitEngine<T>::prepare(const model::RandomNetwork& network) {
     backward_.resize(n);
     fresh_.resize(n);
     if (streams_) reserve_kept(z_, n * depth);
-    if (streams_ || holds_) reserve_kept(p_, n * depth);
+    if (keeps_gradients()) reserve_kept(p_, n * depth);
     if (holds_) {
         h_.resize(n * depth);
         slope_.resize(n * depth);
@@ -211,7 +211,7 @@ void ImplicitEngine<T>::backward(const model::RandomNetwork& network, Passes& pa
                 view.fresh = widened(fresh + first, count, block_.fresh);
             }
             auto terms = here.gradient;
-            T* p = streams_ || holds_ ? p_.data() + (layer - 1) * n + first : nullptr;
+            T* p = keeps_gradients() ? gradients(layer) + first : nullptr;
             if (above_unit != 0) terms.above = p + n;
             kernels_.sums->backward(view, terms, absolute_, p, sums);
         });
@@ -251,57 +251,32 @@ template <class T>
 void ImplicitEngine<T>::advance(std::uint32_t layer, const float* g, const float* back, const float* fresh,
                                 const std::vector<Combination>& combinations, ChangeColumns& columns) {
     const auto& here = layers_[layer - 1];
-    const std::size_t steps = columns.count() - 1;
-    const std::size_t stride = panels_for(steps) * panel_columns;
+    const std::size_t stride = panels_for(columns.count() - 1) * panel_columns;
     const Terms terms{.base = streams_, .gaussian = true, .signs = columns.signs()};
-    Response<T> response;
-    const auto set = [](auto& to, const Combination& c, auto place) {
-        place(to.base) = static_cast<T>(c.skip);
-        place(to.forward) = static_cast<T>(c.forward);
-        place(to.backward) = static_cast<T>(c.gradient);
-        place(to.fresh) = static_cast<T>(c.fresh);
-        place(to.sign) = static_cast<T>(c.sign);
-    };
-    set(response, combinations[0], [](T& value) -> T& { return value; });
-    std::vector<Panel<T>> panels(panels_for(steps));
-    for (std::size_t k = 1; k <= steps; ++k) {
-        auto& panel = panels[(k - 1) / panel_columns];
-        const std::size_t i = (k - 1) % panel_columns;
-        set(panel, combinations[k], [i](auto& values) -> T& { return values[i]; });
-        panel.step[i] = static_cast<T>(columns.step(k, here.z_unit));
-        panel.kink[i] = static_cast<T>(columns.kink(k, here.z_unit));
-    }
+    LayerColumns<T> panels(columns, here.z_unit);
+    for (std::size_t k = 0; k < columns.count(); ++k) panels.set(k, combinations[k]);
     for_blocks(width_, [&](std::size_t first, std::size_t count) {
         auto view = neurons(layer, g, first, count, false);
         view.side = widened(back + first, count, block_.side);
         view.fresh = widened(fresh + first, count, block_.fresh);
-        if (streams_ || holds_) {
-            view.gradient = p_.data() + (layer - 1) * width_ + first;
+        if (keeps_gradients()) {
+            view.gradient = gradients(layer) + first;
         } else {
             kernels_.sums->gradient(view, here.gradient, block_.gradient.data());
             view.gradient = block_.gradient.data();
         }
+        auto of_steps = view;
         view.stride = 1;
-        if (streams_) view.base = response_.data() + first;
-        kernels_.sums->response(view, terms, response);
-        view.stride = stride;
-        for (std::size_t p = 0; p < panels.size(); ++p) {
-            if (streams_) view.base = steps_.data() + first * stride + p * panel_columns;
-            kernels_.panel(view, terms, panels[p]);
+        of_steps.stride = stride;
+        if (streams_) {
+            view.base = response_.data() + first;
+            of_steps.base = steps_.data() + first * stride;
         }
+        panels.advance(kernels_, view, of_steps, terms);
     });
-    const auto deliver = [&](std::size_t k, const auto& from, auto place) {
-        const double overlap = here.z_unit * place(from.overlap);
-        columns.sums(k) = {.change2 = place(from.change2),
-                           .active2 = place(from.active2),
-                           .overlap = overlap,
-                           .projection = here.alpha * overlap + here.beta * place(from.projection),
-                           .sign_overlap = place(from.sign_overlap)};
-    };
-    deliver(0, response, [](double value) { return value; });
-    for (std::size_t k = 1; k <= steps; ++k)
-        deliver(k, panels[(k - 1) / panel_columns],
-                [i = (k - 1) % panel_columns](const auto& values) { return values[i]; });
+    panels.deliver(columns, [&](double overlap, double projection) {
+        return here.alpha * overlap + here.beta * projection;
+    });
 }
 
 template <class T>
@@ -332,7 +307,7 @@ void ImplicitEngine<T>::change(const model::RandomNetwork& network, const Passes
                 const double carry = columns.carry(k);
                 const double inject = columns.inject(k);
                 combinations[k] = {
-                    .skip = columns.skip(k),
+                    .base = columns.skip(k),
                     .forward = carry * product.a * here.zeta,
                     .gradient = here.p_unit
                                 * (carry * (product.b - product.c * along) + (columns.signs() ? 0 : inject)),

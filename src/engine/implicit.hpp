@@ -4,6 +4,7 @@
 #include "etastar/model/random_network.hpp"
 
 #include "change.hpp"
+#include "layer_columns.hpp"
 #include "neuron_kernels.hpp"
 
 #include <cstddef>
@@ -61,14 +62,6 @@ private:
         double b = 0;
         double c = 0;
     };
-    // What dz of one column is made of, in mantissas.
-    struct Combination {
-        double skip = 0;
-        double forward = 0;  // of g
-        double gradient = 0; // of P
-        double fresh = 0;    // of g''
-        double sign = 0;     // of sgn P
-    };
     // Room for the neurons that pass through the kernels at a time.
     struct Block {
         std::vector<T> forward, z, h, slope, side, gradient, fresh;
@@ -80,6 +73,8 @@ private:
     void prepare(const model::RandomNetwork& network);
     void forward(const model::RandomNetwork& network, Passes& passes);
     void backward(const model::RandomNetwork& network, Passes& passes);
+    bool keeps_gradients() const { return streams_ || holds_; }
+    T* gradients(std::uint32_t layer) { return p_.data() + (layer - 1) * width_; }
     bool keeps(std::uint32_t layer) const { return layer <= kept_layers_; }
     float* room(std::uint32_t layer, random::Role role);
     const float* variates(const model::RandomNetwork& network, std::uint32_t layer, random::Role role);
@@ -103,8 +98,8 @@ private:
     std::vector<float> backward_;
     std::vector<float> fresh_;
     std::vector<T> z_; // of residual networks, layer after layer
-    std::vector<T> p_; // and where held
-    std::vector<T> h_;
+    std::vector<T> p_; // of residual and of held networks
+    std::vector<T> h_; // of held networks, as slope_
     std::vector<T> slope_;
     std::vector<T> steps_;    // dz of their columns, a row per neuron
     std::vector<T> response_; // and of the linear response

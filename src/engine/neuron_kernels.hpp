@@ -92,8 +92,8 @@ struct SumKernels {
     // to = a from + b g
     void (*stream)(const T* from, T a, const float* g, T b, std::size_t count, T* to);
     void (*forward)(const Neurons<T>& neurons, bool absolute, ForwardSums& sums);
+    // P where there is nothing above; and of any network P with its sums: p may be null; forward and fresh may, and add nothing.
     void (*gradient)(const Neurons<T>& neurons, const GradientTerms<T>& terms, T* p);
-    // The same with its sums. p may be null; forward and fresh may, and add nothing.
     void (*backward)(const Neurons<T>& neurons, const GradientTerms<T>& terms, bool absolute, T* p,
                      GradientSums& sums);
     double (*dot)(const T* a, const T* b, std::size_t count);

@@ -180,18 +180,10 @@ void forward(const Neurons<T>& neurons, bool absolute, ForwardSums& sums) {
 template <class T>
 void gradient(const Neurons<T>& neurons, const GradientTerms<T>& terms, T* p) {
     using Vector = typename Native<T>::Vector;
-    const T* const slope = neurons.slope;
-    if (terms.above != nullptr)
-        map<T>({slope, neurons.h, neurons.side, terms.above}, {p}, neurons.count,
-               [&](const Vector(&in)[4], Vector(&out)[1]) {
-                   out[0] =
-                       in[0] * (terms.h_part * in[1] + terms.side_part * in[2]) + terms.above_part * in[3];
-               });
-    else
-        map<T>({slope, neurons.h, neurons.side}, {p}, neurons.count,
-               [&](const Vector(&in)[3], Vector(&out)[1]) {
-                   out[0] = in[0] * (terms.h_part * in[1] + terms.side_part * in[2]);
-               });
+    map<T>({neurons.slope, neurons.h, neurons.side}, {p}, neurons.count,
+           [&](const Vector(&in)[3], Vector(&out)[1]) {
+               out[0] = in[0] * (terms.h_part * in[1] + terms.side_part * in[2]);
+           });
 }
 
 template <class T>

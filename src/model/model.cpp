@@ -19,9 +19,19 @@ double inverse_power(double x, double power) {
     if (power == 0) return 1;
     if (power == 0.5) return 1 / std::sqrt(x);
     if (power == 1) return 1 / x;
-    using Wide = boost::multiprecision::cpp_bin_float_50;
-    const Wide result = pow(Wide(x), Wide(-power));
-    return static_cast<double>(result);
+    // Microseconds, and asked for by every network of a cell.
+    struct Known {
+        double x = 1;
+        double power = 1;
+        double result = 1;
+    };
+    static thread_local Known last;
+    if (last.x != x || last.power != power) {
+        using Wide = boost::multiprecision::cpp_bin_float_50;
+        const Wide result = pow(Wide(x), Wide(-power));
+        last = {x, power, static_cast<double>(result)};
+    }
+    return last.result;
 }
 
 double Model::gain() const {
@@ -34,6 +44,13 @@ bool operator==(const Model& a, const Model& b) {
                         m.parametrization, m.input_dim);
     };
     return rest(a) == rest(b) && a.gain() == b.gain();
+}
+
+bool is_bare_relu(const Model& model) {
+    Model own = model;
+    own.weight_variance.reset();
+    return model.activation == activation_of<Relu> && model.architecture == architecture_of<Mlp>
+           && model.optimizer == optimizer_of<Sgd> && !model.biases && model.gain() == own.gain();
 }
 
 LayerLaws layer_laws(const Model& model, std::uint32_t width, std::uint32_t depth) {

@@ -38,8 +38,8 @@ double linear_unit(const theory::Theory& theory, const sweep::Spec& spec, const 
                                      "it; use --eta-unit absolute, with --eta in its units",
                                      cell.depth, theory.name(), name_of(spec.model.activation),
                                      name_of(spec.model.architecture)));
-    if (!model::layer_laws(spec.model, cell.width, cell.depth).moves_hidden_layers()
-        || (cell.depth == 1 && *response == 0))
+    const auto laws = model::layer_laws(spec.model, cell.width, cell.depth);
+    if (!laws.first.moves() && !(cell.depth > 1 && laws.hidden.moves()))
         throw UsageError(fmt::format(
             "eta-unit: 'linear' has no unit at width {}, depth {}: with train {} the pre-activations do "
             "not move; use --eta-unit absolute, with --eta in its units",

@@ -14,7 +14,6 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 
-double square(double x) { return x * x; }
 double density(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * pi); }
 double below(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 

@@ -2,9 +2,9 @@
 
 #include "etastar/model/model.hpp"
 
-#include <cmath>
-
 namespace etastar::theory {
+
+inline double square(double x) { return x * x; }
 
 inline constexpr double root_two_over_pi = 0.7978845608028654; // E |g|, g ~ N(0, 1)
 

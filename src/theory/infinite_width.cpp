@@ -12,8 +12,6 @@
 namespace etastar::theory {
 namespace {
 
-double square(double x) { return x * x; }
-
 // What a layer is before the step. All of it is known once the network's depth is.
 struct LayerBefore {
     Gauge gauge;
@@ -231,9 +229,7 @@ std::optional<double> InfiniteWidth::response(const model::Model& model, std::ui
 
 std::optional<Changes> InfiniteWidth::changes(const model::Model& model, std::uint32_t width,
                                               std::uint32_t depth, double eta) const {
-    const model::Model fair{
-        .train = model.train, .parametrization = model.parametrization, .input_dim = model.input_dim};
-    if (model == fair) return finite_step(model, width, depth, eta).changes();
+    if (is_bare_relu(model)) return finite_step(model, width, depth, eta).changes();
     if (!reaches(model, depth)) return std::nullopt;
     return infinite_width_changes(model, width, depth, eta);
 }

@@ -17,8 +17,6 @@
 namespace etastar::theory {
 namespace {
 
-double square(double x) { return x * x; }
-
 // What the layers are before the step: index l - 1.
 struct Stream {
     double s2 = 0;
@@ -325,9 +323,14 @@ double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 // Single precision here is an error of 1e-6, far below that of the integration.
 using Four __attribute__((vector_size(4 * sizeof(float)))) = float;
 
+struct Integrated {
+    Changes changes;
+    double output_change = 0; // with its sign
+};
+
 template <class Phi>
-Changes integrate(const Stream& stream, const Injection& injection, const Phi& phi, const Neurons& neurons,
-                  Order order, double* output) {
+Integrated integrate(const Stream& stream, const Injection& injection, const Phi& phi, const Neurons& neurons,
+                     Order order) {
     const std::size_t n = neurons.count;
     const std::size_t depth = stream.depth();
     const auto count = static_cast<double>(n);
@@ -412,9 +415,9 @@ Changes integrate(const Stream& stream, const Injection& injection, const Phi& p
         if (order == Order::linear) m += stream.gauges[l].e2 * fresh;
     }
     changes.mean = total / static_cast<double>(depth);
-    *output = p + injection.readout(stream, h, s);
-    changes.output = infinite_if_nan(square(*output));
-    return changes;
+    const double output_change = p + injection.readout(stream, h, s);
+    changes.output = infinite_if_nan(square(output_change));
+    return {changes, output_change};
 }
 
 // The neurons of one model and depth; the last ones asked for are kept, as a search over rates asks for the same.
@@ -444,54 +447,89 @@ std::shared_ptr<const Population> population_of(const model::Model& model, std::
     return last;
 }
 
+// Of every replicate, by a step of this base rate.
+std::vector<Integrated> integrate_all(const model::Model& model, std::uint32_t width, std::uint32_t depth,
+                                      double eta, Order order) {
+    const auto population = population_of(model, depth);
+    const Injection injection(model, width, depth, eta);
+    std::vector<Integrated> all;
+    model::visit_activation(model, [&](auto phi) {
+        for (const auto& neurons : population->neurons)
+            all.push_back(integrate(population->stream, injection, phi, neurons, order));
+    });
+    return all;
+}
+
+bool is_sign(const model::Model& model) { return model.optimizer == model::optimizer_of<model::Sign>; }
+
+// The linear order of one model, width and depth: what the replicates make of it, and where it is known itself.
+struct LinearOrder {
+    std::vector<Integrated> sampled;
+    std::optional<Responses> known;
+};
+
+// The last one asked for is kept: finite steps of all rates need the same.
+std::shared_ptr<const LinearOrder> linear_order(const model::Model& model, std::uint32_t width,
+                                                std::uint32_t depth) {
+    struct Last {
+        model::Model model;
+        std::uint32_t width = 0;
+        std::uint32_t depth = 0;
+        std::shared_ptr<const LinearOrder> order;
+    };
+    static thread_local Last last;
+    if (!last.order || last.width != width || last.depth != depth || !(last.model == model)) {
+        LinearOrder order{integrate_all(model, width, depth, 1, Order::linear), std::nullopt};
+        if (!is_sign(model)) order.known = linear_responses(model, width, depth);
+        last = {model, width, depth, std::make_shared<const LinearOrder>(std::move(order))};
+    }
+    return last.order;
+}
+
 // 1 where there is none.
 double ratio(double a, double b) { return std::isfinite(a / b) && a > 0 ? a / b : 1; }
 
 // Relative, of what all replicates share where no control variate takes it out: neighbouring depths differ by as much.
 constexpr double common_error = 4e-3;
 
-Changes integrated_changes(const model::Model& model, std::uint32_t width, std::uint32_t depth, double eta,
-                           Order order) {
-    const auto population = population_of(model, depth);
-    const Injection injection(model, width, depth, eta);
-    // The linear order, where it is known, is a control variate: what the same neurons make of it is divided out.
-    const bool controlled = order == Order::finite && !injection.signs();
-    const Injection unit(model, width, depth, 1);
-    std::optional<Responses> known;
-    if (controlled) known = linear_responses(model, width, depth);
-    std::vector<Changes> each;
-    double output = 0;
-    model::visit_activation(model, [&](auto phi) {
-        for (const auto& neurons : population->neurons) {
-            double change = 0;
-            Changes one = integrate(population->stream, injection, phi, neurons, order, &change);
-            if (controlled) {
-                double linear_change = 0;
-                const Changes linear =
-                    integrate(population->stream, unit, phi, neurons, Order::linear, &linear_change);
-                one.last *= ratio(known->of(Layer::last), linear.last);
-                one.max *= ratio(known->of(Layer::max), linear.max);
-                one.mean *= ratio(known->of(Layer::mean), linear.mean);
-                change *= std::sqrt(ratio(known->of(Layer::output), linear.output));
-            }
-            each.push_back(one);
-            output += change / replicates;
-        }
-    });
+Changes mean_of(const std::vector<Integrated>& all) {
     Changes mean;
-    for (const auto& one : each) {
-        mean.last += one.last / replicates;
-        mean.max += one.max / replicates;
-        mean.mean += one.mean / replicates;
+    double output = 0;
+    for (const auto& [changes, output_change] : all) {
+        mean.last += changes.last / replicates;
+        mean.max += changes.max / replicates;
+        mean.mean += changes.mean / replicates;
+        output += output_change / replicates;
     }
     mean.output = infinite_if_nan(square(output));
     double squares = 0;
-    for (const auto& one : each) squares += square(one.last / mean.last - 1);
-    if (std::isfinite(mean.last)) {
-        mean.error = std::sqrt(squares / (replicates - 1) / replicates);
-        if (!controlled) mean.error = std::hypot(mean.error, common_error);
-    }
+    for (const auto& one : all) squares += square(one.changes.last / mean.last - 1);
+    if (std::isfinite(mean.last)) mean.error = std::sqrt(squares / (replicates - 1) / replicates);
     return mean;
+}
+
+// Where no linear order is known to divide by.
+Changes uncontrolled(const std::vector<Integrated>& all) {
+    auto mean = mean_of(all);
+    if (std::isfinite(mean.last)) mean.error = std::hypot(mean.error, common_error);
+    return mean;
+}
+
+Changes finite_changes(const model::Model& model, std::uint32_t width, std::uint32_t depth, double eta) {
+    auto all = integrate_all(model, width, depth, eta, Order::finite);
+    if (is_sign(model)) return uncontrolled(all);
+    // The linear order is a control variate: what the same neurons make of it is divided out.
+    const auto linear = linear_order(model, width, depth);
+    const auto& known = *linear->known;
+    for (std::size_t r = 0; r < all.size(); ++r) {
+        auto& [changes, output_change] = all[r];
+        const auto& sampled = linear->sampled[r].changes;
+        changes.last *= ratio(known.of(Layer::last), sampled.last);
+        changes.max *= ratio(known.of(Layer::max), sampled.max);
+        changes.mean *= ratio(known.of(Layer::mean), sampled.mean);
+        output_change *= std::sqrt(ratio(known.of(Layer::output), sampled.output));
+    }
+    return mean_of(all);
 }
 
 } // namespace
@@ -508,21 +546,20 @@ bool ResidualStream::reaches(const model::Model& /*model*/, std::uint32_t depth)
 std::optional<double> ResidualStream::response(const model::Model& model, std::uint32_t width,
                                                std::uint32_t depth, Layer layer) const {
     if (!reaches(model, depth)) return std::nullopt;
-    if (model.optimizer == model::optimizer_of<model::Sign>)
-        return integrated_changes(model, width, depth, 1, Order::linear).of(layer);
+    if (is_sign(model)) return uncontrolled(linear_order(model, width, depth)->sampled).of(layer);
     return linear_responses(model, width, depth).of(layer);
 }
 
 double ResidualStream::response_error(const model::Model& model, std::uint32_t width,
                                       std::uint32_t depth) const {
-    if (model.optimizer != model::optimizer_of<model::Sign> || !reaches(model, depth)) return 0;
-    return integrated_changes(model, width, depth, 1, Order::linear).error;
+    if (!is_sign(model) || !reaches(model, depth)) return 0;
+    return uncontrolled(linear_order(model, width, depth)->sampled).error;
 }
 
 std::optional<Changes> ResidualStream::changes(const model::Model& model, std::uint32_t width,
                                                std::uint32_t depth, double eta) const {
     if (!reaches(model, depth)) return std::nullopt;
-    return integrated_changes(model, width, depth, eta, Order::finite);
+    return finite_changes(model, width, depth, eta);
 }
 
 std::optional<double> ResidualStream::size(const model::Model& model, std::uint32_t /*width*/,

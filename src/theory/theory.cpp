@@ -136,4 +136,25 @@ double step_rate_error(const Theory& theory, const model::Model& model, std::uin
     return here->error / std::max(slope, std::numeric_limits<double>::min());
 }
 
+std::optional<double> rate(const Theory& theory, Criterion criterion, const model::Model& model,
+                           std::uint32_t width, std::uint32_t depth, Layer layer, double threshold) {
+    if (criterion == Criterion::finite)
+        return critical_step_rate(theory, model, width, depth, layer, threshold);
+    const auto response = theory.response(model, width, depth, layer);
+    return linear_rate(response.value_or(std::nan("")), threshold);
+}
+
+double rate_error(const Theory& theory, Criterion criterion, const model::Model& model, std::uint32_t width,
+                  std::uint32_t depth, Layer layer, double rate) {
+    if (criterion == Criterion::finite) return step_rate_error(theory, model, width, depth, layer, rate);
+    return theory.response_error(model, width, depth) / 2;
+}
+
+std::optional<double> bound(const Theory& theory, const model::Model& model, std::uint32_t width,
+                            std::uint32_t depth, Layer layer, double threshold, bool relative) {
+    if (!relative) return threshold;
+    const auto size = theory.size(model, width, depth, layer);
+    return size ? std::optional(threshold * *size) : std::nullopt;
+}
+
 } // namespace etastar::theory

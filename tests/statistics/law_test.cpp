@@ -170,12 +170,27 @@ TEST_CASE("the conditional products are those of a Gaussian matrix, and every pl
         }
 }
 
+namespace {
+
+struct Shape {
+    std::uint32_t width, depth;
+    std::uint64_t networks;
+};
+
+void check_that_nothing_tells_apart(const sweep::Spec& spec, const Shape& shape, double bound) {
+    const auto dense = table(spec, engine::EngineKind::dense, shape.width, shape.depth, shape.networks);
+    const auto implicit = table(spec, engine::EngineKind::implicit, shape.width, shape.depth, shape.networks);
+    for (std::size_t k = 0; k < spec.eta.size(); ++k)
+        for (std::size_t c = 0; c < std::size(columns); ++c) {
+            INFO("n = " << shape.width << ", L = " << shape.depth << ", " << test::describe(spec.model)
+                        << ", eta " << spec.eta[k] << ", " << columns[c].first);
+            CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
+        }
+}
+
+} // namespace
+
 TEST_CASE("no column of the table tells the engines apart") {
-    constexpr double bound = 2.9;
-    struct Shape {
-        std::uint32_t width, depth;
-        std::uint64_t networks;
-    };
     for (const auto& shape : {Shape{3, 3, 4000}, Shape{24, 4, 3000}, Shape{96, 8, 2000}})
         for (const auto train : test::trains)
             for (const auto rates : test::parametrizations) {
@@ -183,41 +198,18 @@ TEST_CASE("no column of the table tells the engines apart") {
                 spec.model = test::model_of(train, rates, 12);
                 const double star = std::sqrt(3.0) * std::pow(shape.depth, -1.5);
                 spec.eta = {0.1 * star, star, 3 * star};
-                const auto dense =
-                    table(spec, engine::EngineKind::dense, shape.width, shape.depth, shape.networks);
-                const auto implicit =
-                    table(spec, engine::EngineKind::implicit, shape.width, shape.depth, shape.networks);
-                for (std::size_t k = 0; k < spec.eta.size(); ++k)
-                    for (std::size_t c = 0; c < std::size(columns); ++c) {
-                        INFO("n = " << shape.width << ", L = " << shape.depth << ", train " << int(train)
-                                    << ", rates " << int(rates) << ", eta " << spec.eta[k] << ", "
-                                    << columns[c].first);
-                        CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
-                    }
+                check_that_nothing_tells_apart(spec, shape, 2.9);
             }
 }
 
 TEST_CASE("no column of the table tells the engines apart, whatever the model") {
-    constexpr double bound = 3.3; // 42 models, 2 shapes, 3 rates, 14 columns
-    struct Shape {
-        std::uint32_t width, depth;
-        std::uint64_t networks;
-    };
+    // 42 models, 2 shapes, 3 rates, 14 columns.
     for (const auto& model : test::all_models(12))
         for (const auto& shape : {Shape{2, 3, 2000}, Shape{17, 5, 1500}}) {
             sweep::Spec spec;
             spec.model = model;
             spec.eta = {0.02, 0.3, 2};
-            const auto dense =
-                table(spec, engine::EngineKind::dense, shape.width, shape.depth, shape.networks);
-            const auto implicit =
-                table(spec, engine::EngineKind::implicit, shape.width, shape.depth, shape.networks);
-            for (std::size_t k = 0; k < spec.eta.size(); ++k)
-                for (std::size_t c = 0; c < std::size(columns); ++c) {
-                    INFO("n = " << shape.width << ", L = " << shape.depth << ", " << test::describe(model)
-                                << ", eta " << spec.eta[k] << ", " << columns[c].first);
-                    CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
-                }
+            check_that_nothing_tells_apart(spec, shape, 3.3);
         }
 }
 

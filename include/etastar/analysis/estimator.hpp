@@ -32,8 +32,8 @@ struct FitOptions {
     std::vector<double> thresholds{1.0};
     theory::Layer layer = theory::Layer::last;
     Average statistic = Average::mean;
-    bool relative =
-        false; // thresholds are multiples of E z^2 of the same layers, its mean over the cell's networks
+    // Thresholds are multiples of E z^2 of the same layers, its mean over the cell's networks.
+    bool relative = false;
     std::vector<Range> widths; // none: all
     std::vector<Range> depths;
     std::size_t resamples = 2000;

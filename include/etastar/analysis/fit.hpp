@@ -77,8 +77,8 @@ struct CriterionCurves {
 struct FitReport {
     std::string spec;  // one line of JSON
     std::string model; // in words
-    bool width_effect_is_known =
-        false; // what finite width takes from eta*, which a z against infinite width needs
+    // What finite width takes from eta*, which a z against infinite width needs.
+    bool width_effect_is_known = false;
     std::size_t resamples = 0;
     std::uint64_t seed = 0;
     RowCounts rows;

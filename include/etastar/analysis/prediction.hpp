@@ -27,8 +27,8 @@ struct Prediction {
     std::vector<PredictedWidth> widths;
 };
 
-// Nothing where the variance of the response is not known: other models than fluctuations_are_known, other than all layers trained under mup rates, a model
-// without exact moments, or fewer than two networks.
+// Nothing where the variance of the response is not known: other models than fluctuations_are_known, other than all layers
+// trained under mup rates, a model without exact moments, or fewer than two networks.
 std::optional<Prediction> predict(const plan::Plan& plan);
 
 } // namespace etastar::analysis

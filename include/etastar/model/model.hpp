@@ -38,6 +38,9 @@ struct Model {
     friend bool operator==(const Model& a, const Model& b);
 };
 
+// A ReLU MLP without biases, at its own weight variance, under gradient descent: the networks of which the most is known.
+bool is_bare_relu(const Model& model);
+
 // visitor(struct) of the model's activation.
 template <class Visitor>
 decltype(auto) visit_activation(const Model& model, Visitor&& visitor) {

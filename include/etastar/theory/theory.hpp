@@ -98,6 +98,19 @@ std::optional<double> critical_step_rate(const Theory& theory, const model::Mode
 double step_rate_error(const Theory& theory, const model::Model& model, std::uint32_t width,
                        std::uint32_t depth, Layer layer, double rate);
 
+// By either criterion, eta* at this threshold; absent where the theory has none.
+std::optional<double> rate(const Theory& theory, Criterion criterion, const model::Model& model,
+                           std::uint32_t width, std::uint32_t depth, Layer layer, double threshold);
+
+// Its relative standard error; 0 where theory is not integrated over samples.
+double rate_error(const Theory& theory, Criterion criterion, const model::Model& model, std::uint32_t width,
+                  std::uint32_t depth, Layer layer, double rate);
+
+// The bound on E (change)^2: the threshold or, where that is relative, so many times E z^2. Absent where the theory does
+// not know E z^2.
+std::optional<double> bound(const Theory& theory, const model::Model& model, std::uint32_t width,
+                            std::uint32_t depth, Layer layer, double threshold, bool relative);
+
 } // namespace etastar::theory
 
 template <>
