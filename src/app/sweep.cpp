@@ -33,10 +33,11 @@ struct Prepared {
 
     const trial::Kind& kind() const { return trial::find_kind(options.spec.trial); }
     parallel::Job job() const { return parallel::Job::of(kind(), file.plan(), options.weight_budget); }
-    std::optional<Clock::time_point> deadline() const {
-        return limit ? std::optional(limit->deadline()) : std::nullopt;
-    }
 };
+
+std::optional<Clock::time_point> deadline_of(const std::optional<TimeLimit>& limit) {
+    return limit ? std::optional(limit->deadline()) : std::nullopt;
+}
 
 // Throws std::bad_alloc where the dense engine has no room for it.
 void describe_blas(const sweep::Spec& spec, io::Provenance& provenance) {
@@ -78,45 +79,50 @@ void tell_change_of_kernels(const SweepOptions& options, const std::string& core
         options.output.string(), begun, core));
 }
 
-std::optional<Prepared> prepare(const Arguments& arguments, const parallel::Communicator& communicator,
-                                Clock::time_point start) {
-    isa_limit(); // told before anything is begun
-    auto options = parse_sweep("sweep", arguments);
-    if (!options) return std::nullopt;
-    const plan::Plan plan(options->spec);
-    std::optional<TimeLimit> limit;
-    if (options->time_limit) limit.emplace(*options->time_limit, start);
-    const auto provenance = provenance_of(*options, communicator);
-    auto file = options->resume
-                    ? io::SweepFile::open_or_create(options->output, plan, provenance)
-                    : io::SweepFile::create(options->output, plan, provenance, options->overwrite);
-    if (!file.is_new() && !file.networks_left().empty())
-        tell_change_of_kernels(*options, provenance.blas_core);
-    return Prepared{std::move(*options), std::move(file), limit};
+// The text that `say` makes on rank 0, on every rank; an empty one where `say` throws, so that no rank waits for ever.
+template <class Say>
+std::string told_by_root(parallel::Communicator& communicator, Say&& say) {
+    if (communicator.rank() != 0) return communicator.broadcast("");
+    std::string text;
+    try {
+        text = say();
+    } catch (...) {
+        communicator.broadcast("");
+        throw;
+    }
+    return communicator.broadcast(text);
 }
 
-// What rank 0 tells the others before work starts; an empty text sends them home.
+Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
+                 const parallel::Communicator& communicator) {
+    const plan::Plan plan(options.spec);
+    const auto provenance = provenance_of(options, communicator);
+    auto file = options.resume ? io::SweepFile::open_or_create(options.output, plan, provenance)
+                               : io::SweepFile::create(options.output, plan, provenance, options.overwrite);
+    if (!file.is_new() && !file.networks_left().empty())
+        tell_change_of_kernels(options, provenance.blas_core);
+    return Prepared{std::move(options), std::move(file), limit};
+}
+
+// What rank 0 tells the others before work starts.
 std::string pack_start(const Prepared& prepared) {
     const auto& plan = prepared.file.plan();
-    nlohmann::json tree{{"spec", to_json(plan.spec())},
-                        {"etas", plan.etas()},
-                        {"weight_budget", prepared.options.weight_budget}};
-    if (prepared.limit) tree["limit"] = prepared.limit->to_json();
-    return tree.dump();
+    return nlohmann::json{{"spec", to_json(plan.spec())},
+                          {"etas", plan.etas()},
+                          {"weight_budget", prepared.options.weight_budget}}
+        .dump();
 }
 
-void serve(const std::string& start, parallel::Communicator& communicator) {
+void serve(const std::string& start, const std::optional<TimeLimit>& limit,
+           parallel::Communicator& communicator) {
     const auto tree = nlohmann::json::parse(start);
-    std::optional<Clock::time_point> deadline;
-    // Rank 0 may be in no state to say anything when time is over.
-    if (tree.contains("limit")) deadline = TimeLimit(tree.at("limit")).deadline();
     const plan::Plan plan(sweep::from_json(tree.at("spec").get<std::string>()),
                           tree.at("etas").get<std::vector<double>>());
     // Workers run in another thread.
     if (plan.spec().engine == engine::EngineKind::dense) engine::load_blas();
     const auto job = parallel::Job::of(trial::find_kind(plan.spec().trial), plan,
                                        tree.at("weight_budget").get<std::size_t>());
-    serve_networks(communicator, job, deadline);
+    serve_networks(communicator, job, deadline_of(limit));
 }
 
 std::vector<parallel::Unit> units_of(const Prepared& prepared) {
@@ -168,7 +174,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
                         [](double sum, const parallel::Unit& unit) { return sum + unit.seconds; });
     std::optional<Recorder> recorder(std::in_place, file, work);
     const auto outcome =
-        run_networks(communicator, std::move(units), prepared.job(), *recorder, prepared.deadline());
+        run_networks(communicator, std::move(units), prepared.job(), *recorder, deadline_of(prepared.limit));
     recorder->settle();
     const auto counts = recorder->counts();
     const auto seconds = recorder->seconds();
@@ -187,24 +193,31 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
 
 ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& communicator) {
     const auto begin = Clock::now();
-    std::optional<Prepared> prepared;
-    std::string start;
-    if (communicator.rank() == 0) {
+    const bool is_root = communicator.rank() == 0;
+    std::optional<SweepOptions> options;
+    std::optional<TimeLimit> limit;
+    // Before the file is touched: rank 0 may hang in the file system, and the others still have to end in time.
+    const auto told_limit = told_by_root(communicator, [&] {
         parallel::announce_exit();
-        try {
-            prepared = prepare(arguments, communicator, begin);
-        } catch (...) {
-            communicator.broadcast("");
-            throw;
-        }
-        if (prepared) start = pack_start(*prepared);
-    }
-    start = communicator.broadcast(start);
+        isa_limit(); // told before anything is begun
+        options = parse_sweep("sweep", arguments);
+        if (!options) return std::string();
+        if (options->time_limit) limit.emplace(*options->time_limit, begin);
+        return (limit ? limit->to_json() : nlohmann::json()).dump();
+    });
+    if (told_limit.empty()) return ExitCode::done;
+    if (const auto told = nlohmann::json::parse(told_limit); !is_root && !told.is_null()) limit.emplace(told);
+
+    std::optional<Prepared> prepared;
+    const auto start = told_by_root(communicator, [&] {
+        prepared = prepare(std::move(*options), limit, communicator);
+        return pack_start(*prepared);
+    });
     if (start.empty()) return ExitCode::done;
 
     return parallel::run_guarded(communicator, [&] {
-        if (communicator.rank() == 0) return coordinate(*prepared, communicator);
-        serve(start, communicator);
+        if (is_root) return coordinate(*prepared, communicator);
+        serve(start, limit, communicator);
         return ExitCode::done;
     });
 }
