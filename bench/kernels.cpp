@@ -2,6 +2,7 @@
 #include "random/kernels.hpp"
 
 #include "etastar/engine/blas.hpp"
+#include "etastar/matrix/gaussian_record.hpp"
 #include "etastar/model/model.hpp"
 #include "etastar/model/random_network.hpp"
 #include "etastar/random/normal.hpp"
@@ -13,6 +14,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -274,6 +276,46 @@ void implicit_shapes(benchmark::internal::Benchmark* bench) {
 BENCHMARK(implicit_network)->Apply(implicit_shapes);
 BENCHMARK(implicit_draws)->Apply(implicit_shapes);
 
+// Every word of `count` columns of n, once.
+void read_columns(const std::vector<std::uint32_t>& panel, std::size_t count, std::size_t n) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < count * n; ++i) sum += panel[i];
+    benchmark::DoNotOptimize(sum);
+}
+
+// The floor of the hidden layers of a run of training on one example: reading what its records must read. n, L, T. A
+// question whose side has k columns reads its basis three times (its products, what is left and its products again, what is
+// left of that), the other side's twice (the products with the variates, the multiples), and the answers of both.
+void training_panels(benchmark::State& state) {
+    const auto n = static_cast<std::size_t>(state.range(0));
+    const auto matrices = static_cast<std::size_t>(state.range(1)) - 1;
+    const auto steps = static_cast<std::size_t>(state.range(2));
+    struct Side {
+        std::vector<std::uint32_t> basis, answers;
+    };
+    const Side empty{std::vector<std::uint32_t>(n * steps), std::vector<std::uint32_t>(n * steps)};
+    const std::vector<std::array<Side, 2>> records(matrices, {empty, empty});
+    for (auto _ : state)
+        for (std::size_t filled = 1; filled <= steps; ++filled)
+            for (std::size_t asked = 0; asked < 2; ++asked)
+                for (const auto& record : records) {
+                    const Side& side = record[asked];
+                    const Side& other = record[1 - asked];
+                    for (int pass = 0; pass < 3; ++pass) read_columns(side.basis, filled, n);
+                    for (int pass = 0; pass < 2; ++pass) read_columns(other.basis, filled, n);
+                    read_columns(side.answers, filled, n);
+                    read_columns(other.answers, filled, n);
+                }
+}
+
+void training_shapes(benchmark::internal::Benchmark* bench) {
+    for (const std::int64_t n :
+         {std::int64_t{1} << 12, std::int64_t{1} << 14, std::int64_t{1} << 16, std::int64_t{1} << 18})
+        bench->Args({n, 4, 30});
+    bench->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(training_panels)->Apply(training_shapes);
+
 void variant_network(benchmark::State& state, engine::EngineKind kind, const model::Model& network) {
     const auto engine = engine::make_engine({.model = network, .kind = kind});
     const bool dense = kind == engine::EngineKind::dense;
@@ -281,6 +323,62 @@ void variant_network(benchmark::State& state, engine::EngineKind kind, const mod
                  dense ? static_cast<std::size_t>(state.range(0) * state.range(0) * (state.range(1) - 1))
                        : implicit_variates(state));
 }
+
+// One matrix that is never stored, asked like training asks: n, T, P. Every step P vectors forward, P backward, and an update
+// of rank P.
+void record_training(benchmark::State& state) {
+    const auto n = static_cast<std::size_t>(state.range(0));
+    const auto steps = static_cast<std::size_t>(state.range(1));
+    const auto vectors = static_cast<std::size_t>(state.range(2));
+    const auto stream = [](random::Role role) { return random::Stream({.seed = 1, .role = role}); };
+    matrix::GaussianOracle<float> oracle(n, n, 2.0 / static_cast<double>(n), stream(random::Role::forward),
+                                         stream(random::Role::backward));
+    matrix::GaussianRecord<float> record(n, n, steps * vectors, steps * vectors, oracle);
+    std::vector<float> questions((steps + 1) * vectors * n);
+    std::vector<float> answers(vectors * n);
+    random::fill_normal(stream(random::Role::weights), 0, questions.size(), 1.0f, questions.data());
+    const std::vector<double> factors(vectors, -0.01 / static_cast<double>(n));
+    const auto train = [&] {
+        record.reset();
+        for (std::size_t t = 0; t < steps; ++t) {
+            record.forward(vectors, questions.data() + t * vectors * n, answers.data());
+            record.backward(vectors, questions.data() + (t + 1) * vectors * n, answers.data());
+            record.step(factors);
+        }
+    };
+    train(); // touches the memory
+    for (auto _ : state) train();
+    count_values(state, n * steps * vectors);
+}
+
+// The floor of that: what of its four panels has been filled is read once a question, here as one array after the other.
+void record_panels(benchmark::State& state) {
+    const auto n = static_cast<std::size_t>(state.range(0));
+    const auto steps = static_cast<std::size_t>(state.range(1));
+    const auto vectors = static_cast<std::size_t>(state.range(2));
+    constexpr std::size_t width_of_sum = 64;
+    std::vector<float> panels(4 * n * steps * vectors, 1.0f);
+    float sums[width_of_sum] = {};
+    for (auto _ : state)
+        for (std::size_t t = 0; t < 2 * steps; ++t) {
+            const std::size_t filled = panels.size() / steps * t / 2;
+            for (std::size_t i = 0; i + width_of_sum <= filled; i += width_of_sum)
+                for (std::size_t j = 0; j < width_of_sum; ++j) sums[j] += panels[i + j];
+            benchmark::DoNotOptimize(sums);
+        }
+    count_values(state, n * steps * vectors);
+}
+
+void record_shapes(benchmark::internal::Benchmark* bench) {
+    for (const std::int64_t n :
+         {std::int64_t{1} << 12, std::int64_t{1} << 14, std::int64_t{1} << 16, std::int64_t{1} << 18})
+        bench->Args({n, 30, 1});
+    bench->Args({std::int64_t{1} << 16, 100, 1})
+        ->Args({std::int64_t{1} << 12, 30, 8})
+        ->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(record_training)->Apply(record_shapes);
+BENCHMARK(record_panels)->Apply(record_shapes);
 
 // ENGINE_variant/ACTIVATION/ARCHITECTURE/OPTIMIZER/n/L/rates, every combination.
 void register_variants() {

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""The one-step measurement in plain PyTorch, as a baseline for timing.
+"""The measurements in plain PyTorch, as a baseline for timing.
 
-A bias-free MLP or residual stream in muP. Per network: draw the weights, one forward and one backward pass; then for
-each of K learning rates one step from the saved weights and one forward pass, recording ||dz^L||^2 / n and the loss
-afterwards.
+A bias-free MLP or residual stream in muP. One step, per network: draw the weights, one forward and one backward pass; then
+for each of K learning rates one step from the saved weights and one forward pass, recording ||dz^L||^2 / n and the loss
+afterwards. With --steps T training, per network and one learning rate: draw the weights, T steps of gradient descent on
+P examples, recording every loss.
 """
 import argparse
 import json
@@ -110,6 +111,59 @@ def measure(net, stepped, optimizer, rates):
     return (f - y).item(), trials
 
 
+def train(net, args):
+    """One network, one rate: the losses at steps 0 .. T."""
+    net.reset()
+    x = random_sign(args.samples, args.input_dim)
+    y = random_sign(args.samples, 1)
+    multipliers = OPTIMIZERS["sgd"][1](args.width, args.input_dim)
+    groups = [net.hidden[0], net.hidden[1:], net.readout]
+    optimizer = torch.optim.SGD([{"params": list(group.parameters()), "lr": args.eta * m}
+                                 for group, m in zip(groups, multipliers)], lr=args.eta)
+    losses = []
+    for _ in range(args.steps):
+        optimizer.zero_grad()
+        loss = 0.5 * (net(x)[1] - y).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    with torch.no_grad():
+        losses.append((0.5 * (net(x)[1] - y).square().mean()).item())
+    return losses
+
+
+def run_training(args):
+    net = Network(args)
+    seconds, cpu_seconds, kept = [], [], []
+    for _ in range(args.networks + 1):
+        start, cpu_start = time.perf_counter(), time.process_time()
+        losses = train(net, args)
+        seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
+        kept.append(losses[-1] / losses[0])
+    result = {
+        "model": f"{args.activation} {args.architecture}, sgd",
+        "width": args.width,
+        "depth": args.depth,
+        "steps": args.steps,
+        "samples": args.samples,
+        "eta": args.eta,
+        "threads": torch.get_num_threads(),
+        "torch_version": str(torch.__version__),
+        "seconds_per_run": statistics.median(seconds[1:]),  # the first one is warm-up
+        "cpu_seconds_per_run": statistics.median(cpu_seconds[1:]),  # of all threads
+        "loss_final_over_initial": statistics.fmean(kept),
+    }
+    if args.json:
+        print(json.dumps(result))
+        return 0
+    print(f"torch {result['torch_version']}, {result['threads']} thread(s), {result['model']}, width {args.width}, "
+          f"depth {args.depth}, {args.steps} steps of {args.samples} example(s), median of {args.networks} networks")
+    print(f"seconds per run        {result['seconds_per_run']:.6g}")
+    print(f"loss_T / loss_0        {result['loss_final_over_initial']:.6g}")
+    return 0
+
+
 def normal_ns_per_value(count=1 << 22, repeats=7):
     t = torch.empty(count)
     t.normal_()
@@ -210,15 +264,22 @@ def main():
     parser.add_argument("--branch-power", type=float, default=0.5, metavar="A",
                         help="branches of residual streams are scaled by L^-A")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd")
+    parser.add_argument("--steps", type=positive, metavar="T", help="train for T steps, by sgd, instead of one step")
+    parser.add_argument("--samples", type=positive, default=1, metavar="P", help="training: examples of a step")
+    parser.add_argument("--eta", type=float, default=0.01, help="training: base learning rate")
     parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--check", action="store_true",
                         help="check the measurement of two models against theory and exit")
     args = parser.parse_args()
+    if args.steps and args.optimizer != "sgd":
+        parser.error("--steps: training is by sgd")
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    return check() if args.check else run(args)
+    if args.check:
+        return check()
+    return run_training(args) if args.steps else run(args)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ target_include_directories(etastar_options INTERFACE ${CMAKE_SOURCE_DIR}/include
 target_compile_options(etastar_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   $<$<BOOL:${ETASTAR_WERROR}>:-Werror>
+  # In a unit of many sources, by what another source has.
+  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-shadow>
   # Results must not depend on whether a processor fuses multiplication and addition.
   -ffp-contract=off)
 if(ETASTAR_SANITIZE)
@@ -14,16 +16,34 @@ if(ETASTAR_SANITIZE)
     -fno-sanitize=vptr
     # Instrumented, the standard library sets off GCC's flow analysis: std::regex in Catch2 (GCC 12), assigning {x} to a
     # vector (GCC 14).
-    -Wno-maybe-uninitialized -Wno-array-bounds)
+    -Wno-maybe-uninitialized -Wno-array-bounds
+    # Only a header could be in more than one source: to GCC a source in a unit is one.
+    $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>)
   target_link_options(etastar_options INTERFACE -fsanitize=address,undefined)
 endif()
+
+# etastar_unity(TARGET...): where CMAKE_UNITY_BUILD is on, the sources of one folder are one unit, and what they include is
+# read once. So names in unnamed namespaces differ within a folder.
+function(etastar_unity)
+  foreach(target IN LISTS ARGN)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+    get_target_property(sources ${target} SOURCES)
+    foreach(source IN LISTS sources)
+      get_filename_component(folder "${source}" DIRECTORY)
+      if(source MATCHES "\\.cpp$")
+        set_source_files_properties(${source} PROPERTIES UNITY_GROUP "${folder}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
 
 # etastar_vector_kernels(TARGET SOURCE...): adds each source to TARGET once per instruction set, as an object that only
 # runs where the processor has it. ETASTAR_ISA is the namespace of the copy. Kernels are optimised in every build type:
 # unoptimised they would take most of a debug run, and inline functions of the wide copies must not be emitted.
 function(etastar_vector_kernels target)
   set(isas baseline)
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  # They are without sanitizers, so that under these one copy is enough.
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT ETASTAR_SANITIZE)
     list(APPEND isas avx2 avx512)
     target_compile_definitions(${target} PRIVATE ETASTAR_X86_KERNELS)
   endif()

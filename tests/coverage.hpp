@@ -56,7 +56,7 @@ inline trial::Results run_sweep(const CoverageSetting& setting, std::uint64_t ne
     spec.seeds = networks;
     spec.first_seed = first_seed;
     spec.model.input_dim = 64;
-    trial::Results results{plan::Plan(spec), &trial::find_kind(spec.trial), {}, true, 0, {}};
+    trial::Results results{plan::Plan(spec), &trial::find_kind(spec.trial), {}, {}, true, 0, {}};
     const auto layout = results.kind->layout(spec);
     const auto worker = results.kind->worker(results.plan, engine::default_weight_budget);
     for (std::uint64_t i = 0; i < results.plan.networks(); ++i) {

@@ -1,7 +1,3 @@
-#ifndef ETASTAR_CATCH_V3
-#define CATCH_CONFIG_RUNNER
-#endif
+#include "session.hpp"
 
-#include "catch.hpp"
-
-int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
+int main(int argc, char** argv) { return etastar::test::run_tests(argc, argv); }

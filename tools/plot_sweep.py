@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Draw what `etastar fit` says of a sweep: eta* against depth and against width, and the finite step against eta.
+"""Draw what `etastar fit` says of a sweep: eta* against depth and against width, and the finite step, or training, against eta.
 
 FILE is the sweep's HDF5 file, of which `etastar fit` is asked, or a document that `etastar fit --json` has written. Writes
 eta_star (against depth, or against width where there is one depth), eta_star_width (where there are several of both) and
-dz2 (the step); of several thresholds eta_star_c0.01 and so on."""
+dz2 (the step); of several thresholds eta_star_c0.01 and so on. Of training eta_star (a panel per criterion), loss (against
+the rate, and against the rate times powers of the depth), loss_steps (against the step) and kernel (against depth)."""
 from __future__ import annotations
 
 import argparse
@@ -53,6 +54,7 @@ class Cell:
     depth: int
     networks: int
     star: np.ndarray     # triple: eta*
+    kernel: np.ndarray   # 2 x 3: of training, the kernel's largest eigenvalue before and after it
     exact: float         # by theory: at this width or, where that has none, at infinite width
     ratio: np.ndarray    # triple: eta* over exact
     note: str
@@ -72,11 +74,41 @@ class Fit:
     threshold: float
     layer: str
     relative: bool                        # the threshold is a multiple of E z^2
+    step: int                             # of training, else 0; a fit of training has no threshold, NaN, and no layer
+    fraction: float                       # NaN where it has none
+    exponent: np.ndarray                  # triple: of the depth
+    spreads: list[Spread]
     cells: list[Cell]
     is_exact: bool                        # theory is that of each cell's width, not of infinite width
     exact: dict[str, list[ExactCurve]]    # by the axis along which they go
     infinite: list[ExactCurve]            # over depths, at infinite width, where nothing is exact at this one; at 0: of any width
     guide: tuple[str, np.ndarray, np.ndarray] | None    # the law as text, depths, eta*
+
+
+@dataclass
+class Spread:
+    """Standard deviation of log eta* / L^exponent over all widths or depths."""
+    over: str
+    of: str              # "none", "theory" or "fit"
+    exponent: float
+    value: np.ndarray    # triple
+
+
+@dataclass
+class History:
+    eta: float
+    step: np.ndarray
+    loss: np.ndarray     # 3 x step: median over networks of loss_t / loss_0 and its interval
+
+
+@dataclass
+class Trained:
+    """What training did at one (width, depth)."""
+    width: int
+    depth: int
+    eta: np.ndarray
+    loss: np.ndarray     # 3 x eta: median of loss_t / loss_0 and its interval
+    histories: list[History]
 
 
 @dataclass
@@ -95,6 +127,7 @@ class Document:
     fits: list[Fit]
     curves: dict[str, list[Curve]] = field(default_factory=dict)    # by criterion
     rows: dict[str, int] = field(default_factory=dict)
+    training: list[Trained] = field(default_factory=list)
 
 
 def fail(code: int, message: str) -> NoReturn:
@@ -124,11 +157,11 @@ def find_etastar() -> str:
 
 def ask_fit(options: argparse.Namespace) -> str:
     command = [find_etastar(), "fit", options.file, "--json", "-"]
-    for threshold in options.threshold or [1.0]:
+    for threshold in options.threshold or []:
         command += ["--threshold", repr(threshold)]
-    for name in ("layer", "criterion"):
+    for name in ("layer", "criterion", "step", "fraction"):
         if value := getattr(options, name):
-            command += [f"--{name}", value]
+            command += [f"--{name}", str(value)]
     if options.relative:
         command.append("--relative")
     try:
@@ -165,8 +198,9 @@ def triple(value: float | None, interval: list | None) -> np.ndarray:
 def read_cell(tree: dict, exact: bool) -> Cell:
     """exact: the criterion has exact values, else those of infinite width stand for them."""
     ratio = tree["ratio" if exact else "ratio_infinite"] or {"value": None, "ci95": None}
+    kernel = tree["kernel"] and [triple(tree["kernel"][name]["value"], tree["kernel"][name]["ci95"]) for name in ("initial", "final")]
     return Cell(int(tree["width"]), int(tree["depth"]), int(tree["networks"]), triple(tree["eta_star"], tree["ci95"]),
-                number(tree["exact" if exact else "infinite"]), triple(ratio["value"], ratio["ci95"]), str(tree.get("note", "")))
+                np.array(kernel or np.full((2, 3), np.nan)), number(tree["exact" if exact else "infinite"]), triple(ratio["value"], ratio["ci95"]), str(tree.get("note", "")))
 
 
 def read_fit(tree: dict) -> Fit:
@@ -177,8 +211,13 @@ def read_fit(tree: dict) -> Fit:
                                     for curve in tree["infinite_curves"]]
     line = tree["asymptote"]
     guide = line and (str(line["law"]), numbers(line["depth"]), numbers(line["eta_star"]))
-    return Fit(str(tree["criterion"]), float(tree["threshold"]), str(tree["layer"]), bool(tree["relative"]),
-               [read_cell(cell, is_exact) for cell in tree["cells"]], is_exact, exact, infinite, guide)
+    slope = tree["exponents"]["depth"] or {"value": None, "ci95": None}
+    whole = [spread for spread in tree["misalignment"] or []
+             if spread["at"] is None or not any(other["at"] is None and other["over"] == spread["over"] for other in tree["misalignment"])]
+    return Fit(str(tree["criterion"]), number(tree["threshold"]), str(tree["layer"] or ""), bool(tree["relative"]),
+               int(tree["step"] or 0), number(tree["fraction"]), triple(slope["value"], slope["ci95"]),
+               [Spread(str(spread["over"]), str(spread["of"]), float(spread["exponent"]), triple(spread["value"], spread["ci95"]))
+                for spread in whole], [read_cell(cell, is_exact) for cell in tree["cells"]], is_exact, exact, infinite, guide)
 
 
 def read_curve(tree: dict) -> Curve:
@@ -188,12 +227,24 @@ def read_curve(tree: dict) -> Curve:
                  numbers(tree["infinite"] or [None] * len(eta)))
 
 
+def medians(values: list, intervals: list) -> np.ndarray:
+    """3 x points."""
+    return np.array([triple(*point) for point in zip(values, intervals, strict=True)]).T
+
+
+def read_trained(tree: dict) -> Trained:
+    return Trained(int(tree["width"]), int(tree["depth"]), numbers(tree["eta"]), medians(tree["loss"], tree["loss_ci95"]),
+                   [History(float(line["eta"]), numbers(line["step"]), medians(line["loss"], line["loss_ci95"]))
+                    for line in tree["histories"]])
+
+
 def read_document(text: str, name: str) -> Document:
     try:
         tree = json.loads(text)
         return Document([read_fit(fit) for fit in tree["fits"]],
                         {str(entry["criterion"]): [read_curve(cell) for cell in entry["cells"]] for entry in tree["curves"]},
-                        {key: int(tree["rows"][key]) for key in ("all", "finished", "pending", "failed", "damaged")})
+                        {key: int(tree["rows"][key]) for key in ("all", "finished", "pending", "failed", "damaged")},
+                        [read_trained(cell) for cell in tree["training"]["cells"]] if tree["training"] else [])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         fail(3, f"{name}: not a document of `etastar fit --json` of this version: {error!r}")
 
@@ -201,10 +252,11 @@ def read_document(text: str, name: str) -> Document:
 def choose(document: Document, options: argparse.Namespace) -> Document:
     """The part of the document that was asked for."""
     fits = document.fits
-    for name, asked in (("criterion", [options.criterion]), ("layer", [options.layer]), ("threshold", options.threshold)):
+    for name, asked in (("criterion", [options.criterion]), ("layer", [options.layer]), ("threshold", options.threshold),
+                        ("step", [options.step]), ("fraction", [options.fraction])):
         if not asked or asked == [None]:
             continue
-        there = list(dict.fromkeys(getattr(fit, name) for fit in fits))
+        there = list(dict.fromkeys(getattr(fit, name) for fit in fits if getattr(fit, name) == getattr(fit, name)))
         for value in asked:
             if value not in there:
                 fail(2, f"{options.file}: has no fit with {name} {value}; there is {', '.join(map(str, there)) or 'none'}")
@@ -214,7 +266,8 @@ def choose(document: Document, options: argparse.Namespace) -> Document:
     if not fits or not any(fit.cells for fit in fits):
         fail(3, f"{options.file}: a document without fits")
     names = {fit.criterion for fit in fits}
-    return Document(fits, {name: cells for name, cells in document.curves.items() if name in names}, document.rows)
+    return Document(fits, {name: cells for name, cells in document.curves.items() if name in names}, document.rows,
+                    document.training)
 
 
 def tell(document: Document, name: str) -> None:
@@ -233,7 +286,8 @@ def tell(document: Document, name: str) -> None:
         counts = Counter(re.sub(r", [0-9.e+-]+$", "", cell.note) for cell in lost)
         reasons = "; ".join(f"{reason} ({count})" for reason, count in counts.most_common(3))
         where = ", ".join(f"n = {c.width}, L = {c.depth}" for c in lost[:3]) + (", ..." if len(lost) > 3 else "")
-        note(f"{fit.criterion}, threshold {fit.threshold:g}: {len(lost)} of {len(fit.cells)} cells have no eta* and are not "
+        threshold = "" if fit.step else f", threshold {fit.threshold:g}"
+        note(f"{fit.criterion}{threshold}: {len(lost)} of {len(fit.cells)} cells have no eta* and are not "
              f"drawn, at {where}: {reasons}")
 
 
@@ -513,8 +567,212 @@ def step_figure(curves: list[Curve], layer: str, relative: bool, thresholds: lis
     return fig
 
 
+# Training
+
+
+def meaning(fit: Fit) -> str:
+    """Of a criterion, for a title."""
+    loss = rf"\mathcal{{L}}_{{{fit.step}}}"
+    fraction = f"{fit.fraction:g}\\,\\mathcal{{L}}_0"
+    return {"converges": f"${loss} < {fraction}$", "reaches": rf"some $\mathcal{{L}}_t < {fraction}$",
+            "stable": rf"every $\mathcal{{L}}_t \leq {fraction}$",
+            "best": rf"least mean $\log\,{loss}$"}.get(fit.criterion, "")
+
+
+def training_axis(fit: Fit) -> str:
+    """depth, or width where only that has several values."""
+    ran = [cell for cell in fit.cells if cell.networks > 0]
+    return "width" if len({cell.depth for cell in ran}) == 1 and len({cell.width for cell in ran}) > 1 else "depth"
+
+
+def rates_figure(fits: list[Fit]) -> plt.Figure:
+    """eta* of each criterion of training, a panel each."""
+    ran = [cell for fit in fits for cell in fit.cells if cell.networks > 0]
+    stars = np.array([cell.star for cell in ran])
+    if not np.isfinite(stars[:, 0]).any():
+        return blank_figure(r"no $\eta^\star$: " + ran[0].note.replace("$", r"\$"))
+    axis = training_axis(fits[0])
+    other = "width" if axis == "depth" else "depth"
+    xs, lines = (sorted({getattr(cell, name) for cell in ran}) for name in (axis, other))
+    columns = min(len(fits), 2)
+    height = -(-len(fits) // columns)
+    fig, grid = plt.subplots(height, columns, figsize=(KEY_INCHES + 1.2 + 2.7 * columns, 1.3 + 2.5 * height), sharex=True,
+                             sharey=True, squeeze=False, layout="constrained")
+    grid[0, 0].set(xscale="log", yscale="log")
+    log_axis(grid[0, 0].yaxis, np.nanmin(stars), np.nanmax(stars))
+    view = grid[0, 0].get_ylim()
+    integer_axis(grid[0, 0].xaxis, xs, xs[0], xs[-1])
+    power = False
+    for ax, fit in zip(grid.flat, fits):
+        ax.set_title(f"{fit.criterion}: {meaning(fit)}", fontsize=11)
+        for i, (value, shade) in enumerate(zip(lines, colours(len(lines)))):
+            row = [cell for cell in fit.cells if getattr(cell, other) == value]
+            x, star = np.array([float(getattr(cell, axis)) for cell in row]), np.array([cell.star for cell in row])
+            ax.plot(x, star[:, 0], color=shade, ls=":", lw=0.9, zorder=1)
+            points(ax, x, star, view, color=shade, marker=MARKERS[i % len(MARKERS)], ms=5)
+        if axis == "depth" and np.isfinite(fit.exponent[0]):
+            ax.text(0.04, 0.05, rf"$L^{{{fit.exponent[0]:.3f}}}$" + (rf" $[{fit.exponent[1]:.3f}, {fit.exponent[2]:.3f}]$"
+                                                                    if np.isfinite(fit.exponent[1:]).all() else ""),
+                    transform=ax.transAxes, fontsize=10.5)
+            middle = np.nanmedian(np.log([cell.star[0] * cell.depth ** 1.5 for cell in fit.cells]))
+            ax.plot(xs, np.exp(middle) * np.array(xs, float) ** -1.5, color=GUIDE, ls=(0, (5, 4)), lw=1.1, zorder=0)
+            power = True
+    for ax in grid.flat[len(fits):]:
+        ax.set_visible(False)
+    for ax in grid[-1]:
+        ax.set_xlabel(f"{axis} ${SYMBOLS[axis]}$")
+    for ax in grid[:, 0]:
+        ax.set_ylabel(r"$\eta^\star$")
+    styles = [bar_sample()] + ([sample(r"$\propto L^{-3/2}$", color=GUIDE, ls=(0, (5, 4)), lw=1.1)] if power else [])
+    add_key(fig, "", styles, SYMBOLS[other], lines, MARKERS)
+    return fig
+
+
+LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)))
+
+
+def spread_text(best: Fit | None, over: str, of: str) -> str:
+    for spread in best.spreads if best else []:
+        if (spread.over, spread.of) == (over, of):
+            low, high = spread.value[1:]
+            return f"{spread.value[0]:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else "")
+    return ""
+
+
+def loss_figure(trained: list[Trained], fit: Fit, best: Fit | None) -> plt.Figure:
+    """loss_t / loss_0 against the rate, and against its multiples by powers of the depth: where one rate serves all sizes the
+    curves' least losses lie over one another."""
+    losses = np.concatenate([cell.loss[0] for cell in trained])
+    losses = losses[losses > 0]
+    if len(losses) == 0:
+        return blank_figure("no loss is positive and finite")
+    depths, widths = (sorted({getattr(cell, name) for cell in trained}) for name in ("depth", "width"))
+    line, other = ("depth", "width") if len(depths) > 1 else ("width", "depth")
+    lines, others = (depths, widths) if line == "depth" else (widths, depths)
+    powers = [(0.0, "none")]
+    if len(depths) > 1:
+        powers.append((1.5, "theory"))
+        if best and np.isfinite(best.exponent[0]):
+            powers.append((-best.exponent[0], "fit"))
+    fig, grid = plt.subplots(1, len(powers), figsize=(KEY_INCHES + 0.9 + 2.9 * len(powers), 4.0), sharey=True, squeeze=False,
+                             layout="constrained")
+    grid[0, 0].set(yscale="log", ylabel=rf"median $\mathcal{{L}}_{{{fit.step}}}/\mathcal{{L}}_0$")
+    log_axis(grid[0, 0].yaxis, losses.min(), min(losses.max(), 30))
+    stars = {(cell.width, cell.depth): cell.star[0] for cell in best.cells} if best else {}
+    shade = dict(zip(lines, colours(len(lines))))
+    style = {value: LINES[i % len(LINES)] for i, value in enumerate(others)}
+    for ax, (power, of) in zip(grid[0], powers):
+        ax.set_xscale("log")
+        for cell in trained:
+            x = cell.eta * float(cell.depth) ** power
+            low, high = np.nan_to_num(cell.loss[1:], nan=np.nan)
+            colour = shade[getattr(cell, line)]
+            ax.plot(x, cell.loss[0], color=colour, ls=style[getattr(cell, other)], lw=1.1)
+            ax.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+            star = stars.get((cell.width, cell.depth), np.nan)
+            shown = cell.loss[0] > 0
+            if np.isfinite(star) and shown.any():
+                at = np.exp(np.interp(np.log(star), np.log(cell.eta[shown]), np.log(cell.loss[0][shown])))
+                ax.plot(star * float(cell.depth) ** power, at, marker="*", ms=8, color=colour, mec="white", mew=0.5, zorder=5)
+        log_axis(ax.xaxis, *(end(end(cell.eta) * float(cell.depth) ** power for cell in trained) for end in (min, max)))
+        ax.set_xlabel(r"$\eta$" if power == 0 else r"$\eta\,L^{3/2}$" if of == "theory" else rf"$\eta\,L^{{{power:.3f}}}$ (fit)")
+        over = "over widths" if of == "none" else "over depths"
+        if text := spread_text(best, over.split()[1][:-1], of):
+            ax.set_title(rf"$\log\,\eta_\mathrm{{best}}$ {over}:" + f"\nspread {text}", fontsize=10.5)
+    styles = [sample("median"), Patch(color=GREY, alpha=0.25, lw=0, label="95 % interval")]
+    if np.isfinite(list(stars.values())).any():
+        styles.append(sample(r"$\eta_\mathrm{best}$", marker="*", ms=8, ls=""))
+    if len(others) > 1:
+        styles += [sample(equals(SYMBOLS[other], value), ls=style[value]) for value in others[:6]]
+    add_key(fig, "", styles, SYMBOLS[line], lines, " ")
+    return fig
+
+
+def history_figure(trained: list[Trained], best: Fit | None) -> plt.Figure:
+    """The loss against the step at a few rates about the best, of the largest width, a panel per depth (of many, four)."""
+    width = max(cell.width for cell in trained)
+    trained = [cell for cell in trained if cell.width == width]
+    trained = [trained[i] for i in np.unique(np.linspace(0, len(trained) - 1, 4).round().astype(int))]
+    losses = np.concatenate([line.loss[0] for cell in trained for line in cell.histories])
+    losses = losses[losses > 0]
+    if len(losses) == 0:
+        return blank_figure("no loss is positive and finite")
+    columns = 2 if len(trained) == 4 else len(trained)
+    height = len(trained) // columns
+    fig, grid = plt.subplots(height, columns, figsize=(KEY_INCHES + 1.4 + 2.4 * columns, 1.6 + 2.3 * height), sharex=True,
+                             sharey=True, squeeze=False, layout="constrained")
+    grid[0, 0].set_yscale("log")
+    log_axis(grid[0, 0].yaxis, losses.min(), min(losses.max(), 30))
+    stars = {(cell.width, cell.depth): cell.star[0] for cell in best.cells} if best else {}
+    multiples = np.array([1 / 16, 1 / 4, 1, 2, 4])
+    shades = dict(zip(multiples, plt.get_cmap("plasma")(np.linspace(0.05, 0.85, len(multiples)))))
+    used = set()
+    for ax, cell in zip(grid.flat, trained):
+        ax.set_title(equals("L", cell.depth))
+        unit = stars.get((cell.width, cell.depth), np.nan)
+        if not np.isfinite(unit):
+            unit = cell.eta[np.nanargmin(cell.loss[0])] if np.isfinite(cell.loss[0]).any() else cell.eta[0]
+        for line in cell.histories:
+            nearest = multiples[np.argmin(np.abs(np.log(multiples * unit / line.eta)))]
+            used.add(nearest)
+            ax.plot(line.step, line.loss[0], color=shades[nearest])
+            ax.fill_between(line.step, line.loss[1], line.loss[2], color=shades[nearest], alpha=0.15, lw=0)
+    for ax in grid[-1]:
+        ax.set_xlabel("step $t$")
+    for ax in grid[:, 0]:
+        ax.set_ylabel(r"median $\mathcal{L}_t/\mathcal{L}_0$")
+    name = {1 / 16: r"1/16\,", 1 / 4: r"1/4\,", 1: "", 2: r"2\,", 4: r"4\,"}
+    styles = [sample(rf"$\eta \approx {name[m]}\eta_\mathrm{{best}}$", color=shades[m]) for m in multiples if m in used]
+    styles.append(Patch(color=GREY, alpha=0.25, lw=0, label="95 % interval"))
+    add_key(fig, equals("n", width), styles, "n", [], " ")
+    return fig
+
+
+def kernel_figure(fits: list[Fit]) -> plt.Figure:
+    """The tangent kernel's largest eigenvalue before training, and after it at the largest rate up to eta* of `best` and
+    `converges`."""
+    named = {fit.criterion: fit for fit in fits}
+    shown = [named[name] for name in ("best", "converges") if name in named] or fits[:1]
+    cells = [cell for fit in shown for cell in fit.cells]
+    values = np.array([cell.kernel for cell in cells]).reshape(-1, 3)
+    values = np.where(values > 0, values, np.nan)
+    if not np.isfinite(values[:, 0]).any():
+        return blank_figure("no kernel at the end of training: no cell has an estimate")
+    axis = training_axis(shown[0])
+    other = "width" if axis == "depth" else "depth"
+    xs, lines = (sorted({getattr(cell, name) for cell in cells}) for name in (axis, other))
+    fig, ax = plt.subplots(figsize=(6.7, 4.2), layout="constrained")
+    ax.set(xscale="log", yscale="log", xlabel=f"{axis} ${SYMBOLS[axis]}$", ylabel=r"$\lambda_\mathrm{max}$ of the tangent kernel")
+    log_axis(ax.yaxis, np.nanmin(values), np.nanmax(values))
+    integer_axis(ax.xaxis, xs, xs[0], xs[-1])
+    view = ax.get_ylim()
+    looks = [({"mfc": "white"}, "before training")]
+    looks += [({} if i == 0 else {"alpha": 0.55}, f"after, {fit.criterion}") for i, fit in enumerate(shown)]
+    step = 0.012 * np.log(max(xs[-1] / xs[0], 4))
+    for i, (value, shade) in enumerate(zip(lines, colours(len(lines)))):
+        for k, fit in enumerate([shown[0], *shown]):
+            row = [cell for cell in fit.cells if getattr(cell, other) == value]
+            x = np.array([float(getattr(cell, axis)) for cell in row]) * np.exp(step * (i - (len(lines) - 1) / 2))
+            points(ax, x, np.array([cell.kernel[min(k, 1)] for cell in row]).reshape(-1, 3), view, color=shade,
+                   marker="osD"[k], ms=5, **looks[k][0])
+    styles = [sample(label, marker="osD"[k], ls="", **look) for k, (look, label) in enumerate(looks)] + [bar_sample()]
+    add_key(fig, "", styles, SYMBOLS[other], lines, " ")
+    return fig
+
+
+def draw_training(document: Document) -> dict[str, plt.Figure]:
+    best = next((fit for fit in document.fits if fit.criterion == "best"), None)
+    figures = {"eta_star": rates_figure(document.fits), "kernel": kernel_figure(document.fits)}
+    if document.training:
+        figures["loss"] = loss_figure(document.training, document.fits[0], best)
+        figures["loss_steps"] = history_figure(document.training, best)
+    return figures
+
+
 def draw(document: Document) -> dict[str, plt.Figure]:
     """The figures by name."""
+    if document.fits[0].step:
+        return draw_training(document)
     figures = {}
     thresholds = list(dict.fromkeys(fit.threshold for fit in document.fits))
     for c in thresholds:
@@ -548,6 +806,8 @@ def main() -> None:
                         help="c of the criterion; repeatable (default 1, of a JSON document all that it has)")
     parser.add_argument("--layer", choices=list(CHANGE), help="as of `etastar fit` (default last)")
     parser.add_argument("--relative", action="store_true", help="as of `etastar fit`: thresholds are multiples of E z^2")
+    parser.add_argument("--step", metavar="T", type=int, help="as of `etastar fit`, of training: losses after this step")
+    parser.add_argument("--fraction", metavar="Q", type=positive, help="as of `etastar fit`, of training")
     parser.add_argument("--criterion", metavar="NAME", help="as of `etastar fit` (default all)")
     parser.add_argument("--format", metavar="LIST", choices=["png", "pdf", "png,pdf", "pdf,png"], default="png,pdf",
                         help="png, pdf or png,pdf (default)")

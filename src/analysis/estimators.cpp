@@ -12,7 +12,8 @@
 namespace etastar::analysis {
 
 std::span<const Estimator* const> estimators() {
-    static const std::array list{&linear_estimator(), &finite_estimator()};
+    static const std::array list{&linear_estimator(), &finite_estimator(), &converges_estimator(),
+                                 &best_estimator(),   &stable_estimator(), &reaches_estimator()};
     return list;
 }
 
@@ -45,6 +46,28 @@ Interval exponential(const Interval& logs) {
     // Open where a rate cannot be that far.
     const auto end = [](double x) { return std::isnormal(std::exp(x)) ? std::exp(x) : std::nan(""); };
     return {end(logs.low), end(logs.high)};
+}
+
+std::vector<std::uint64_t> whole_networks(const Cell& cell) {
+    std::vector<std::uint64_t> networks;
+    for (std::uint64_t i = 0; i < cell.networks; ++i) {
+        bool whole = true;
+        for (std::size_t k = 0; k < cell.rates; ++k) whole = whole && cell.measured(cell.row(i, k));
+        if (whole) networks.push_back(i);
+    }
+    return networks;
+}
+
+std::vector<double> rates(const Cell& cell) {
+    const auto eta = column(*cell.table, "eta");
+    std::vector<double> values;
+    for (std::size_t k = 0; k < cell.rates; ++k) values.push_back(eta[cell.row(0, k)]);
+    return values;
+}
+
+std::vector<double> logs(std::vector<double> values) {
+    for (double& value : values) value = std::log(value);
+    return values;
 }
 
 std::string absence(const Cell& cell) {

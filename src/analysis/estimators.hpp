@@ -11,11 +11,22 @@ namespace etastar::analysis {
 // The entries of estimators(), each in a file of its own.
 const Estimator& linear_estimator();
 const Estimator& finite_estimator();
+const Estimator& converges_estimator();
+const Estimator& best_estimator();
+const Estimator& stable_estimator();
+const Estimator& reaches_estimator();
 
 // What they share.
 
 // The interval of a quantity from that of its logarithm; ends that the samples cannot tell are NaN.
 Interval exponential(const Interval& logs);
+
+// Networks of which every row has run.
+std::vector<std::uint64_t> whole_networks(const Cell& cell);
+
+// The cell's learning rates, ascending.
+std::vector<double> rates(const Cell& cell);
+std::vector<double> logs(std::vector<double> values);
 
 // Why a cell without a usable network has none.
 std::string absence(const Cell& cell);

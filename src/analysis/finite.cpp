@@ -57,17 +57,6 @@ private:
     Column before_; // read for the output alone
 };
 
-// Networks of which every row has run.
-std::vector<std::uint64_t> whole_networks(const Cell& cell) {
-    std::vector<std::uint64_t> networks;
-    for (std::uint64_t i = 0; i < cell.networks; ++i) {
-        bool whole = true;
-        for (std::size_t k = 0; k < cell.rates; ++k) whole = whole && cell.measured(cell.row(i, k));
-        if (whole) networks.push_back(i);
-    }
-    return networks;
-}
-
 // Networks x rates.
 Samples changes(const Cell& cell, const std::vector<std::uint64_t>& networks, theory::Layer layer) {
     const Change change(*cell.table, layer);
@@ -91,18 +80,6 @@ std::vector<double> column_of(const Samples& samples, std::size_t k) {
     std::vector<double> values;
     for (std::size_t i = 0; i < samples.count(); ++i)
         values.push_back(samples.values[i * samples.columns + k]);
-    return values;
-}
-
-std::vector<double> rates(const Cell& cell) {
-    const auto eta = column(*cell.table, "eta");
-    std::vector<double> values;
-    for (std::size_t k = 0; k < cell.rates; ++k) values.push_back(eta[cell.row(0, k)]);
-    return values;
-}
-
-std::vector<double> logs(std::vector<double> values) {
-    for (double& value : values) value = std::log(value);
     return values;
 }
 

@@ -8,6 +8,8 @@
 #include "estimators.hpp"
 #include "exact.hpp"
 #include "law.hpp"
+#include "misalignment.hpp"
+#include "training.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -50,9 +52,9 @@ std::optional<double> exact_rate(const TrialTable& table, const Estimator& crite
     return c ? criterion.exact(table, width, depth, layer, *c) : std::nullopt;
 }
 
-std::optional<double> infinite_rate(const TrialTable& table, const Estimator& criterion, std::uint32_t width,
-                                    std::uint32_t depth, theory::Layer layer, double threshold,
-                                    bool relative) {
+std::optional<double> rate_at_infinite_width(const TrialTable& table, const Estimator& criterion,
+                                             std::uint32_t width, std::uint32_t depth, theory::Layer layer,
+                                             double threshold, bool relative) {
     const auto c = bound(table, theory::Regime::infinite_width, width, depth, layer, threshold, relative);
     return c ? criterion.infinite(table, width, depth, layer, *c) : std::nullopt;
 }
@@ -104,8 +106,8 @@ void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
             const auto found = known.find({one ? 0 : width, depth});
             curve.eta_star.push_back((found != known.end()
                                           ? found->second
-                                          : infinite_rate(table, *fit.criterion, width, depth, fit.layer,
-                                                          fit.threshold, fit.relative))
+                                          : rate_at_infinite_width(table, *fit.criterion, width, depth,
+                                                                   fit.layer, fit.threshold, fit.relative))
                                          .value_or(std::nan("")));
         }
         fit.infinite.push_back(std::move(curve));
@@ -137,7 +139,9 @@ void warn(const std::vector<Cell>& cells, const model::Model& model, const FitOp
         if (deepest && cells[i].depth > deep * cells[i].width)
             heavy += fmt::format("{}{}/{}", heavy.empty() ? "" : ", ", cells[i].depth, cells[i].width);
     }
-    if (!heavy.empty() && fluctuations_multiply(model) && options.statistic == Average::mean)
+    const bool steps = std::any_of(report.fits.begin(), report.fits.end(),
+                                   [](const auto& fit) { return !fit.criterion->of_training(); });
+    if (!heavy.empty() && steps && fluctuations_multiply(model) && options.statistic == Average::mean)
         report.warnings.push_back(
             fmt::format("L/n > {} (up to {}): finite width bends the law, and the response is so "
                         "heavy-tailed that eta* of the sample's mean leans to large values; its interval and "
@@ -153,14 +157,18 @@ void warn(const std::vector<Cell>& cells, const model::Model& model, const FitOp
         };
         const auto tell = [&](std::ptrdiff_t number, const std::string& what) {
             if (number > 0)
-                report.warnings.push_back(fmt::format("{}, threshold {:g}: {} in {} of {} cells",
-                                                      fit.criterion->name(), fit.threshold, what, number,
-                                                      fit.cells.size()));
+                report.warnings.push_back(fmt::format(
+                    "{}{}: {} in {} of {} cells", fit.criterion->name(),
+                    fit.criterion->of_training() ? "" : fmt::format(", threshold {:g}", fit.threshold), what,
+                    number, fit.cells.size()));
         };
         tell(number_of([](const CellFit& cell) { return cell.outside_grid; }),
-             "the eta grid does not bracket the threshold (see the notes)");
+             fit.criterion->of_training() ? "the eta grid does not bracket eta* (see the notes)"
+                                          : "the eta grid does not bracket the threshold (see the notes)");
         tell(number_of([](const CellFit& cell) { return !cell.eta_star && !cell.outside_grid; }),
              "no estimate (see the notes)");
+        tell(number_of([](const CellFit& cell) { return cell.note.rfind(rounding_note, 0) == 0; }),
+             "rounding errors decide (an earlier --step has an answer)");
         if (networks >= few_networks)
             tell(number_of([](const CellFit& cell) { return cell.networks < few_networks; }),
                  fmt::format("fewer than {} networks", few_networks));
@@ -178,7 +186,7 @@ std::vector<const Estimator*> chosen(const TrialTable& table, const FitOptions& 
     const auto asked = !options.criteria.empty();
     for (const auto* criterion : asked ? std::span<const Estimator* const>(options.criteria) : estimators()) {
         auto columns = criterion->columns(options.layer);
-        if (options.relative) columns.push_back(size_column(options.layer));
+        if (options.relative && !criterion->of_training()) columns.push_back(size_column(options.layer));
         const auto missing = std::find_if(columns.begin(), columns.end(),
                                           [&](const auto& name) { return !has_column(table, name); });
         if (missing == columns.end())
@@ -198,8 +206,8 @@ void compare_with_theory(const TrialTable& table, const Estimator& criterion, co
                          double threshold, CellFit& fit) {
     fit.exact =
         exact_rate(table, criterion, fit.width, fit.depth, options.layer, threshold, options.relative);
-    fit.infinite =
-        infinite_rate(table, criterion, fit.width, fit.depth, options.layer, threshold, options.relative);
+    fit.infinite = rate_at_infinite_width(table, criterion, fit.width, fit.depth, options.layer, threshold,
+                                          options.relative);
     if (fit.infinite)
         fit.infinite_error =
             infinite_rate_error(table, fit.width, fit.depth, options.layer, *fit.infinite,
@@ -219,23 +227,32 @@ CriterionFit fit_criterion(const TrialTable& table, const std::vector<Cell>& cel
     result.statistic = options.statistic;
     result.relative = options.relative;
     const auto& model = table.plan.spec().model;
-    result.weights = weights_text(model, options.layer);
+    const bool training = criterion.of_training();
+    if (training) {
+        result.step = step_of(table, options);
+        result.fraction = fraction_of(criterion, options);
+    }
+    result.weights = training ? "n/L" : weights_text(model, options.layer);
+    std::vector<double> weights;
     for (const auto& cell : cells) {
         auto fit = criterion.estimate(cell, options, threshold);
         fit.width = cell.width;
         fit.depth = cell.depth;
-        if (options.statistic == Average::mean)
+        if (!training && options.statistic == Average::mean)
             compare_with_theory(table, criterion, options, threshold, fit);
         result.cells.push_back(std::move(fit));
+        weights.push_back(training ? training_weight(cell.width, cell.depth)
+                                   : cell_weight(model, options.layer, cell.width, cell.depth));
     }
-    result.law = fit_law(result.cells, Quantity::measured, model, options.layer);
+    result.law = fit_law(result.cells, Quantity::measured, weights);
     result.slopes = local_slopes(result.cells);
+    if (training) result.misalignment = misalignment(result.cells, result.law);
     if (std::any_of(result.cells.begin(), result.cells.end(),
                     [](const auto& cell) { return cell.exact.has_value(); })) {
-        result.exact = fit_law(result.cells, Quantity::exact, model, options.layer);
-        result.ratio = fit_law(result.cells, Quantity::ratio, model, options.layer);
+        result.exact = fit_law(result.cells, Quantity::exact, weights);
+        result.ratio = fit_law(result.cells, Quantity::ratio, weights);
     }
-    if (options.curves) add_theory_curves(table, result);
+    if (options.curves && !training) add_theory_curves(table, result);
     return result;
 }
 
@@ -278,9 +295,36 @@ std::optional<CriterionCurves> curves_of(const std::vector<Cell>& cells, const E
     return result.cells.empty() ? std::nullopt : std::optional(std::move(result));
 }
 
+// Options of one family of criteria with a criterion of the other.
+void check_options_of(const Estimator& criterion, const FitOptions& options) {
+    const auto refuse = [&](const char* option) {
+        throw UsageError(fmt::format("{}: is of criteria of {}; '{}' is one of {}", option,
+                                     criterion.of_training() ? "a first step" : "training", criterion.name(),
+                                     criterion.of_training() ? "training" : "a first step"));
+    };
+    if (criterion.of_training()) {
+        if (!options.thresholds.empty()) refuse("threshold");
+        if (options.layer != theory::Layer::last) refuse("layer");
+        if (options.statistic != Average::mean) refuse("statistic");
+        if (options.relative) refuse("relative");
+    } else {
+        if (options.step) refuse("step");
+        if (options.fraction) refuse("fraction");
+    }
+}
+
 } // namespace
 
 void check(const FitOptions& options) {
+    for (const auto* criterion : options.criteria) {
+        check_options_of(*criterion, options);
+        if (!options.fraction || criterion->accepts_fraction(*options.fraction)) continue;
+        if (!criterion->standard_fraction())
+            throw UsageError(fmt::format("fraction: criterion '{}' has none", criterion->name()));
+        throw UsageError(fmt::format("fraction: {:g} is {} 1; of criterion '{}' it is at {} 1",
+                                     *options.fraction, *options.fraction < 1 ? "below" : "above",
+                                     criterion->name(), *options.fraction < 1 ? "least" : "most"));
+    }
     if (options.relative && options.layer == theory::Layer::output)
         throw UsageError("relative: layer output has no z^2; use last, max or mean");
 }
@@ -289,18 +333,25 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
     check(options);
     FitReport report;
     report.spec = spec_of(table);
-    report.model = model::describe(table.plan.spec().model);
-    report.width_effect_is_known = fluctuations_are_known(table.plan.spec().model);
+    const auto& spec = table.plan.spec();
+    report.model = model::describe(spec.model, sweep::optimizer_name(spec));
+    if (spec.trains()) report.model += "; " + describe_training(spec);
+    report.width_effect_is_known = fluctuations_are_known(spec.model);
     report.resamples = options.resamples;
     report.seed = options.seed;
     report.rows = count_rows(table);
     const auto all = selected(table, options);
+    bool training = false;
     for (const auto* criterion : chosen(table, options)) {
-        for (const double threshold : options.thresholds)
+        check_options_of(*criterion, options);
+        training = training || criterion->of_training();
+        const auto thresholds = options.thresholds.empty() ? std::vector<double>{1.0} : options.thresholds;
+        for (const double threshold : thresholds)
             report.fits.push_back(fit_criterion(table, all, *criterion, options, threshold));
         if (!options.curves) continue;
         if (auto curves = curves_of(all, *criterion, options)) report.curves.push_back(std::move(*curves));
     }
+    if (training && options.curves) report.training = training_curves(table, all, options);
     warn(all, table.plan.spec().model, options, report);
     return report;
 }

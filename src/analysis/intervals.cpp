@@ -1,5 +1,6 @@
 #include "etastar/analysis/intervals.hpp"
 
+#include "../floating.hpp"
 #include "resamples.hpp"
 
 #include <Eigen/Dense>
@@ -11,9 +12,6 @@
 
 namespace etastar::analysis {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // The fourth cumulant's part k4/24 of log E X is what log_mean leaves out. It is no longer small where it is both beyond
 // this many of its own errors and beyond this part of the estimate's.

@@ -1,7 +1,5 @@
 #include "law.hpp"
 
-#include "etastar/analysis/variance.hpp"
-
 #include <cmath>
 #include <set>
 
@@ -22,8 +20,7 @@ std::optional<Measurement> measurement_of(const CellFit& cell, Quantity quantity
 
 } // namespace
 
-PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, const model::Model& model,
-                 theory::Layer layer) {
+PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, std::span<const double> cell_weights) {
     PowerLaw law;
     std::vector<Measurement> measurements;
     std::vector<double> weights;
@@ -32,11 +29,12 @@ PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, const model:
     std::vector<double> log_depth;
     std::set<std::uint32_t> widths;
     std::set<std::uint32_t> depths;
-    for (const auto& cell : cells) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        const auto& cell = cells[i];
         const auto measurement = measurement_of(cell, quantity);
         if (!measurement) continue;
         measurements.push_back(*measurement);
-        weights.push_back(cell_weight(model, layer, cell.width, cell.depth));
+        weights.push_back(cell_weights[i]);
         ones.push_back(1);
         log_width.push_back(std::log(cell.width));
         log_depth.push_back(std::log(cell.depth));
@@ -46,6 +44,8 @@ PowerLaw fit_law(std::span<const CellFit> cells, Quantity quantity, const model:
     std::vector<std::vector<double>> predictors{ones};
     if (widths.size() > 1) predictors.push_back(log_width);
     if (depths.size() > 1) predictors.push_back(log_depth);
+    law.cells = measurements.size();
+    law.terms = predictors.size();
     const auto regression = weighted_regression(measurements, predictors, weights);
     if (!regression.determined) return law;
 

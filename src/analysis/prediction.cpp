@@ -28,6 +28,7 @@ std::optional<Prediction> predict(const plan::Plan& plan) {
     // The fit of a sweep whose every cell is exact, with the errors that it will have.
     constexpr auto layer = theory::Layer::last;
     std::vector<CellFit> cells;
+    std::vector<double> weights;
     for (const auto& entry : plan.cells()) {
         const auto response = theory->response(model, entry.width, entry.depth, layer);
         CellFit cell;
@@ -39,8 +40,9 @@ std::optional<Prediction> predict(const plan::Plan& plan) {
         cell.relative_error =
             predicted_error(layer, entry.width, entry.depth, static_cast<double>(spec.seeds));
         cells.push_back(cell);
+        weights.push_back(cell_weight(model, layer, entry.width, entry.depth));
     }
-    const auto law = fit_law(cells, Quantity::measured, model, layer);
+    const auto law = fit_law(cells, Quantity::measured, weights);
     Prediction prediction{half(law.depth), half(law.width), {}};
     for (const auto& slope : local_slopes(cells)) {
         if (prediction.widths.empty() || prediction.widths.back().width != slope.width)

@@ -98,12 +98,77 @@ Json tree_of(const CriterionCurves& curves) {
     return tree;
 }
 
+Json tree_of(const Median& median) {
+    return {{"value", number(median.value)}, {"ci95", interval(median.ci95)}};
+}
+
+Json kernel(const CellFit& cell) {
+    if (!cell.kernel) return nullptr;
+    const auto& [eta, initial, final] = *cell.kernel;
+    return {{"eta", number(eta)},
+            {"initial", tree_of(initial)},
+            {"final", tree_of(final)},
+            {"eta_star_initial", number(*cell.eta_star * initial.value)},
+            {"eta_star_final", number(*cell.eta_star * final.value)}};
+}
+
+Json misalignment(const CriterionFit& fit) {
+    if (!fit.criterion->of_training()) return nullptr;
+    auto array = Json::array();
+    for (const auto& spread : fit.misalignment)
+        array.push_back({{"over", spread.over_widths ? "width" : "depth"},
+                         {"at", spread.at ? Json(*spread.at) : Json(nullptr)},
+                         {"among", spread.among},
+                         {"exponent", number(spread.exponent)},
+                         {"of", spread.over_widths ? "none"
+                                : spread.fitted    ? "fit"
+                                                   : "theory"},
+                         {"observed", number(spread.observed)},
+                         {"noise", number(spread.noise)},
+                         {"value", number(spread.value)},
+                         {"ci95", interval(spread.ci95)},
+                         {"p_value", number(spread.p_value)}});
+    return array;
+}
+
+// Of several medians: values, and intervals.
+void add_medians(Json& tree, const char* name, const char* intervals, const std::vector<Median>& medians) {
+    tree[name] = Json::array();
+    tree[intervals] = Json::array();
+    for (const auto& median : medians) {
+        tree[name].push_back(number(median.value));
+        tree[intervals].push_back(interval(median.ci95));
+    }
+}
+
+Json tree_of(const TrainingCurves& training) {
+    Json tree = {{"step", training.step}, {"cells", Json::array()}};
+    for (const auto& cell : training.cells) {
+        Json entry = {{"width", cell.width},
+                      {"depth", cell.depth},
+                      {"networks", cell.networks},
+                      {"eta", numbers(cell.eta)}};
+        add_medians(entry, "loss", "loss_ci95", cell.loss);
+        entry["kernel_initial"] = tree_of(cell.kernel_initial);
+        add_medians(entry, "kernel_final", "kernel_final_ci95", cell.kernel);
+        entry["histories"] = Json::array();
+        for (const auto& history : cell.histories) {
+            Json line = {{"eta", number(history.eta)}, {"step", history.steps}};
+            add_medians(line, "loss", "loss_ci95", history.loss);
+            entry["histories"].push_back(std::move(line));
+        }
+        tree["cells"].push_back(std::move(entry));
+    }
+    return tree;
+}
+
 Json tree_of(const CriterionFit& fit) {
-    Json tree = {{"criterion", fit.criterion->name()},
-                 {"threshold", fit.threshold},
-                 {"layer", name_of(fit.layer)},
-                 {"statistic", name_of(fit.statistic)},
-                 {"relative", fit.relative}};
+    const bool training = fit.criterion->of_training();
+    const auto of_step = [&](auto value) { return training ? Json(nullptr) : Json(value); };
+    Json tree = {{"criterion", fit.criterion->name()},   {"threshold", of_step(fit.threshold)},
+                 {"layer", of_step(name_of(fit.layer))}, {"statistic", of_step(name_of(fit.statistic))},
+                 {"relative", of_step(fit.relative)},    {"step", training ? Json(fit.step) : Json(nullptr)},
+                 {"fraction", number(fit.fraction)}};
     const auto exact = fit.exact.value_or(PowerLaw{});
     tree.update(law(fit.law, &exact));
     if (fit.ratio) tree["relative_to_exact"] = law(*fit.ratio, nullptr);
@@ -127,7 +192,8 @@ Json tree_of(const CriterionFit& fit) {
             {"infinite_error", cell.infinite ? Json(cell.infinite_error) : Json(nullptr)},
             {"ratio", ratio(cell, cell.exact)},
             {"ratio_infinite", ratio(cell, cell.infinite)},
-            {"z", number(cell.z)}};
+            {"z", number(cell.z)},
+            {"kernel", kernel(cell)}};
         if (!cell.note.empty()) entry["note"] = cell.note;
         tree["cells"].push_back(entry);
     }
@@ -138,6 +204,7 @@ Json tree_of(const CriterionFit& fit) {
                                         {"value", number(slope.slope.value)},
                                         {"ci95", interval(slope.slope.ci95)},
                                         {"exact", number(slope.exact)}});
+    tree["misalignment"] = misalignment(fit);
     tree["exact_curves"] = {{"depth", curves_along("depth", "width", fit.exact_in_depth)},
                             {"width", curves_along("width", "depth", fit.exact_in_width)}};
     tree["infinite_curves"] = Json::array();
@@ -212,9 +279,12 @@ void print_cells(std::string& out, const CriterionFit& fit, bool width_effect_is
     const bool theory = exact || std::any_of(fit.cells.begin(), fit.cells.end(), [](const auto& cell) {
                             return cell.infinite.has_value();
                         });
+    const bool training = fit.criterion->of_training();
     out += fmt::format("  {:>8} {:>6} {:>9} {:>11}  {:<24}", "width", "depth", "networks", "eta*",
                        "95 % interval");
-    out += theory ? fmt::format(" {:>11} {:>7}\n", exact ? "exact" : "n = inf", "z") : "\n";
+    out += theory     ? fmt::format(" {:>11} {:>7}\n", exact ? "exact" : "n = inf", "z")
+           : training ? fmt::format(" {:>11} {:>11} {:>11}\n", "eta* L^1.5", "eta* lam_0", "eta* lam_T")
+                      : "\n";
     const auto show = lines_to_show(fit.cells, all);
     for (std::size_t i = 0; i < fit.cells.size(); ++i) {
         if (!show[i]) continue;
@@ -224,6 +294,10 @@ void print_cells(std::string& out, const CriterionFit& fit, bool width_effect_is
         if (theory)
             out += fmt::format(" {:>11} {:>7}", shown(exact ? cell.exact : cell.infinite, "{:.5g}"),
                                shown(cell.z, "{:+.2f}"));
+        if (training && cell.eta_star)
+            out += fmt::format(" {:>11.4g} {:>11} {:>11}", *cell.eta_star * std::pow(cell.depth, 1.5),
+                               shown(*cell.eta_star * cell.kernel->initial.value, "{:.4g}"),
+                               shown(*cell.eta_star * cell.kernel->final.value, "{:.4g}"));
         if (!cell.note.empty()) out += "  " + cell.note;
         out += "\n";
     }
@@ -247,9 +321,19 @@ void print_cells(std::string& out, const CriterionFit& fit, bool width_effect_is
     print_remarks(out, fit);
 }
 
+std::string nothing_to_fit(const PowerLaw& law) {
+    if (law.cells == 0) return "  no cell has an estimate with an error bar: nothing to fit\n";
+    const auto cells = fmt::format("{} {} an estimate with an error bar", law.cells,
+                                   law.cells == 1 ? "cell has" : "cells have");
+    if (law.cells < law.terms)
+        return fmt::format("  {}: too few to fit a constant and {}\n", cells,
+                           law.terms == 2 ? "an exponent" : "two exponents");
+    return fmt::format("  {}, but width and depth go together: nothing tells their exponents apart\n", cells);
+}
+
 void print_law(std::string& out, const CriterionFit& fit) {
     if (!fit.law.constant) {
-        out += "  no cell has an estimate with an error bar: nothing to fit\n";
+        out += nothing_to_fit(fit.law);
         return;
     }
     const auto exact = fit.exact.value_or(PowerLaw{});
@@ -275,6 +359,31 @@ void print_law(std::string& out, const CriterionFit& fit) {
                            "an exponent is {}; "
                            "see the local slopes)\n",
                            fit.law.chi_squared, fit.law.degrees, target_text);
+}
+
+void print_misalignment(std::string& out, const CriterionFit& fit, bool all) {
+    if (fit.misalignment.empty()) return;
+    out +=
+        fmt::format("\n  misalignment, the standard deviation of log eta* among cells that agree where the "
+                    "rate transfers\n  {:<36} {:>9}  {:<20} {:>9} {:>9}  {}\n",
+                    "", "spread", "95 % interval", "observed", "noise", "p");
+    std::size_t left_out = 0;
+    for (const auto& spread : fit.misalignment) {
+        // Of several parts the whole says enough.
+        if (!all && spread.at && fit.misalignment.size() > 6) {
+            ++left_out;
+            continue;
+        }
+        const auto where = spread.at
+                               ? fmt::format("{} {}", spread.over_widths ? "depth" : "width", *spread.at)
+                               : std::string(spread.over_widths ? "every depth" : "every width");
+        const auto what = spread.over_widths ? fmt::format("over widths, {}", where)
+                                             : fmt::format("over depths, {}, eta* L^{:.2f}{}", where,
+                                                           -spread.exponent, spread.fitted ? " (fit)" : "");
+        out += fmt::format("  {:<36} {:>9.3f}  {:<20} {:>9.3f} {:>9.3f}  {:.2g}\n", what, spread.value,
+                           shown(spread.ci95, "{:.3f}"), spread.observed, spread.noise, spread.p_value);
+    }
+    if (left_out > 0) out += fmt::format("  ({} of single depths and widths: --all)\n", left_out);
 }
 
 void print_slopes(std::string& out, const CriterionFit& fit, bool all) {
@@ -310,6 +419,7 @@ std::string to_json(const FitReport& report, const Source& source) {
     for (const auto& fit : report.fits) tree["fits"].push_back(tree_of(fit));
     tree["curves"] = Json::array();
     for (const auto& curves : report.curves) tree["curves"].push_back(tree_of(curves));
+    tree["training"] = report.training ? tree_of(*report.training) : Json(nullptr);
     tree["warnings"] = report.warnings;
     return tree.dump(2) + "\n";
 }
@@ -318,12 +428,17 @@ std::string to_text(const FitReport& report, bool all) {
     std::string out;
     for (std::size_t i = 0; i < report.fits.size(); ++i) {
         const auto& fit = report.fits[i];
-        out += fmt::format("{} criterion, threshold {:g}{}, layer {}{}\n", fit.criterion->name(),
-                           fit.threshold, fit.relative ? " E z^2" : "", name_of(fit.layer),
-                           fit.statistic == Average::median ? ", median" : "");
+        if (fit.criterion->of_training())
+            out += fmt::format("{} criterion: eta* is {}\n", fit.criterion->name(),
+                               fit.criterion->statement(fit.step, fit.fraction.value_or(0)));
+        else
+            out += fmt::format("{} criterion, threshold {:g}{}, layer {}{}\n", fit.criterion->name(),
+                               fit.threshold, fit.relative ? " E z^2" : "", name_of(fit.layer),
+                               fit.statistic == Average::median ? ", median" : "");
         print_cells(out, fit, report.width_effect_is_known, all);
         print_law(out, fit);
         print_slopes(out, fit, all);
+        print_misalignment(out, fit, all);
         out += "\n";
         // Of what only scales with the threshold, the factor.
         for (; fit.criterion->scales() && i + 1 < report.fits.size()
@@ -337,6 +452,11 @@ std::string to_text(const FitReport& report, bool all) {
                 fit.threshold);
         }
     }
+    if (std::any_of(report.fits.begin(), report.fits.end(),
+                    [](const auto& fit) { return fit.criterion->of_training(); }))
+        out += "lam_0, lam_T: the tangent kernel's largest eigenvalue before training and after it, at the "
+               "largest rate up to eta*; medians\nover networks. Without momentum a step of a fixed kernel "
+               "shrinks the error where eta lam < 2. Exponents: weights n/L.\n\n";
     for (const auto& warning : report.warnings) out += fmt::format("warning: {}\n", warning);
     return out;
 }

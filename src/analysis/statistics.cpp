@@ -1,5 +1,7 @@
 #include "etastar/analysis/statistics.hpp"
 
+#include "../floating.hpp"
+
 #include <Eigen/Dense>
 #include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/students_t.hpp>
@@ -10,11 +12,6 @@
 #include <cmath>
 
 namespace etastar::analysis {
-namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
-} // namespace
 
 std::vector<double> column_means(const Samples& samples) {
     std::vector<double> means(samples.columns, 0.0);

@@ -32,6 +32,18 @@ Column column(const TrialTable& table, std::string_view name) {
     return {table.rows.data() + found->offset, table.kind->row().bytes};
 }
 
+Series series(const TrialTable& table, std::string_view name) {
+    const auto& spec = table.plan.spec();
+    std::size_t analysed = 0;
+    for (const auto& entry : table.kind->tables(spec)) {
+        if (!entry.analysed) continue;
+        if (entry.name == name && entry.rows == spec.eta.size())
+            return {table.tables.at(analysed), static_cast<std::size_t>(entry.columns)};
+        ++analysed;
+    }
+    throw std::invalid_argument("no table '" + std::string(name) + "'");
+}
+
 bool Cell::measured(std::uint64_t row) const { return is_measured(trial::status(table->row(row))); }
 
 bool Cell::failed(std::uint64_t row) const { return trial::status(table->row(row)) == Status::failed; }

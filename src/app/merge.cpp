@@ -137,6 +137,9 @@ ExitCode merge_command(const Arguments& arguments) {
     for (const auto& path : options->shards) {
         const io::SweepReader reader(path);
         parts.push_back({path.string(), reader.plan().spec(), reader.provenance("shard_of")});
+        // One copy of the examples that all of them have.
+        auto& data = parts.back().spec.training.data;
+        if (const auto& first = parts.front().spec.training.data; data == first) data.table = first.table;
     }
     const auto merged = plan::join(parts);
 

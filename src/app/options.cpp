@@ -3,6 +3,7 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
+#include "etastar/io/dataset.hpp"
 #include "etastar/plan/shards.hpp"
 #include "etastar/sweep/fields.hpp"
 #include "etastar/sweep/list.hpp"
@@ -13,13 +14,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
+#include <memory>
 #include <regex>
+#include <system_error>
 
 namespace etastar::app {
 namespace {
-
-constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
 constexpr const char* list_help =
     "A LIST is 64,128,256 or a range: 4:64:x2 (geometric steps), 0.01:10:log16 or 1:9:lin5 (N "
@@ -80,28 +82,72 @@ void take_shard(SweepOptions& options, const std::string& value) {
     options.shard = fmt::format("{}/{}", index, count);
 }
 
-// A dense network beyond this many seconds is a mistake: the implicit engine does it in O(n) per layer.
+// A dense network beyond this many seconds is a mistake where the implicit engine takes less.
 constexpr double longest_dense_network = 3600;
 
 void refuse_endless(const sweep::Spec& spec, std::size_t weight_budget) {
-    if (spec.engine != engine::EngineKind::dense) return;
+    if (spec.engine != engine::EngineKind::dense || !sweep::has_engine(spec, engine::EngineKind::implicit))
+        return;
     const auto width = spec.width.back();
     const auto depth = spec.depth.back();
-    const double seconds =
-        engine::cost({spec.model, spec.engine, spec.precision, weight_budget}, width, depth, spec.eta.size())
-            .seconds;
-    if (seconds > longest_dense_network)
+    const auto seconds = [&](engine::EngineKind engine) {
+        auto other = spec;
+        other.engine = engine;
+        return trial::find_kind(spec.trial).cost(other, {width, depth, {}, {}}, weight_budget).seconds;
+    };
+    const double dense = seconds(spec.engine);
+    if (dense > longest_dense_network && dense > seconds(engine::EngineKind::implicit))
         throw UsageError(fmt::format(
             "engine: 'dense' takes about {} for one network of width {}, depth {} ({:.2g} weights); "
             "implicit has the same law in O(n) per layer",
-            show_duration(seconds), width, depth, static_cast<double>(width) * width * (depth - 1.0)));
+            show_duration(dense), width, depth, static_cast<double>(width) * width * (depth - 1.0)));
+}
+
+// That of the command line: a source by name, or a file.
+void take_data(SweepOptions& options, const sweep::Field& field, const std::string& text) {
+    const auto& sources = Names<model::DataSource>::table;
+    const bool named = std::any_of(sources.begin(), sources.end(), [&](const auto& source) {
+        return source.first == text && source.second != model::DataSource::file;
+    });
+    if (named) {
+        field.parse(options.spec, field.option(), text);
+    } else {
+        refuse_no_name(field.option(), text);
+        options.data = text;
+    }
+}
+
+// The examples of a file, as many as were asked for; what was not given is the file's.
+void load_data(SweepOptions& options, bool samples_given, bool input_dim_given) {
+    std::error_code error;
+    if (!options.data.has_extension() && !options.data.has_parent_path()
+        && !std::filesystem::exists(std::filesystem::symlink_status(options.data, error)))
+        throw UsageError(
+            fmt::format("data: {} is not one of random, linear or FILE.h5, and no file has that name",
+                        in_quotes(options.data.string())));
+    auto& data = options.spec.training.data;
+    auto table =
+        samples_given ? io::read_dataset(options.data, data.samples) : io::read_dataset(options.data);
+    auto& input_dim = options.spec.model.input_dim;
+    const auto name = in_quotes(options.data.string());
+    if (input_dim_given && input_dim != table.input_dim)
+        throw UsageError(fmt::format("input-dim: {} is not that of the data: {} has {}", input_dim, name,
+                                     table.input_dim));
+    input_dim = table.input_dim;
+    if (!samples_given) data.samples = table.samples;
+    if (data.samples > table.samples)
+        throw UsageError(
+            fmt::format("samples: {} are more than {} has, which is {}", data.samples, name, table.samples));
+    data.source = model::DataSource::file;
+    data.digest = sweep::digest(table);
+    data.table = std::make_shared<const model::Dataset>(std::move(table));
 }
 
 } // namespace
 
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments) {
     const bool runs = command == "sweep";
-    Parser parser(fmt::format(
+    const auto parser = std::make_shared<Parser>(fmt::format(
         "usage: {}etastar {} [options]\n\n{}\n{}", runs ? "[mpirun -n N] " : "", command,
         runs ? "Measures every network of the grid width x depth x seeds at every rate and writes one "
                "HDF5 table."
@@ -110,32 +156,46 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     SweepOptions options;
     std::string output = "etastar.h5";
     std::string shard;
-    for (const auto& field : sweep::fields()) parser.field(field, options.spec);
-    parser.option(
+    for (const auto& field : sweep::fields()) {
+        if (field.key == "data")
+            parser->option(field.option(), std::string(field.standard), field.help,
+                           [&](const std::string& text) { take_data(options, field, text); });
+        else
+            parser->field(field, options.spec);
+    }
+    parser->option(
         "weight-budget", std::to_string(engine::default_weight_budget / mebibyte),
         "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again",
         [&](const std::string& text) { options.weight_budget = parse_budget(text); });
-    parser.option("shard", "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them",
-                  [&](const std::string& text) { shard = text; });
-    parser.file("output", "result file", output);
-    parser.flag("resume", "run what is left of an existing result file; one that does not exist is created",
-                options.resume);
-    parser.flag("overwrite", "replace an existing result file", options.overwrite);
-    parser.option("time-limit",
-                  "90s, 45m or 3h50m: stop with exit code 4 before this time is over; --resume continues",
-                  [&](const std::string& text) { options.time_limit = parse_duration(text); });
-    parser.accept_config();
-    if (!parser.parse(arguments)) return std::nullopt;
+    parser->option("shard", "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them",
+                   [&](const std::string& text) { shard = text; });
+    parser->file("output", "result file", output);
+    parser->flag("resume", "run what is left of an existing result file; one that does not exist is created",
+                 options.resume);
+    parser->flag("overwrite", "replace an existing result file", options.overwrite);
+    parser->option("time-limit",
+                   "90s, 45m or 3h50m: stop with exit code 4 before this time is over; --resume continues",
+                   [&](const std::string& text) { options.time_limit = parse_duration(text); });
+    parser->accept_config();
+    if (!parser->parse(arguments)) return std::nullopt;
 
-    parser.explain_origin([&] {
-        options.output = output;
+    parser->explain_origin([&] {
         if (options.resume && options.overwrite)
             throw UsageError("resume: contradicts --overwrite: a file is either continued or replaced");
         trial::find_kind(options.spec.trial);
-        sweep::validate(options.spec);
-        if (!shard.empty()) take_shard(options, shard);
-        refuse_endless(options.spec, options.weight_budget);
+        for (const auto& field : sweep::fields())
+            if (const auto why = field.absence(options.spec); !why.empty() && parser->given(field.option()))
+                throw UsageError(fmt::format("{}: {}", field.option(), why));
     });
+    options.output = output;
+    options.complete = [parser, shard](SweepOptions& whole) {
+        parser->explain_origin([&] {
+            if (!whole.data.empty()) load_data(whole, parser->given("samples"), parser->given("input-dim"));
+            sweep::validate(whole.spec);
+            if (!shard.empty()) take_shard(whole, shard);
+            refuse_endless(whole.spec, whole.weight_budget);
+        });
+    };
     return options;
 }
 
@@ -173,7 +233,7 @@ std::string criteria_help() {
     std::string choices;
     for (const auto* entry : analysis::estimators())
         choices += fmt::format("{}{} ({})", choices.empty() ? "" : ", ", entry->name(), entry->description());
-    return choices + "; default: all";
+    return choices + "; default: all that the file's trials have";
 }
 
 // A:B is a range, all else a LIST.
@@ -196,15 +256,22 @@ std::vector<analysis::Range> parse_ranges(const std::string& option, const std::
 } // namespace
 
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
-    Parser parser("usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
-                  "of its power law, "
-                  "beside exact theory.\n");
+    Parser parser(
+        "usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
+        "of its power law, "
+        "of a first step beside\nexact theory. --threshold, --layer, --relative and --statistic are of "
+        "a first step, --step and\n--fraction of training.\n");
     FitCommandOptions options;
     auto& fit = options.fit;
-    std::vector<double> thresholds;
     parser.option("criterion", criteria_help(),
                   [&](const std::string& text) { fit.criteria = {&analysis::estimator(text)}; });
-    add_thresholds(parser, thresholds);
+    add_thresholds(parser, fit.thresholds);
+    parser.option("step", "t, after which losses are looked at, from 1 on; default: the last step",
+                  [&](const std::string& text) { fit.step = sweep::parse_integer("step", text); });
+    parser.option(
+        "fraction",
+        "Q: up to 1 that of converges and reaches (default 0.01), from 1 on that of stable (default 4)",
+        [&](const std::string& text) { fit.fraction = parse_one("fraction", text); });
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
     parser.flag("relative", "thresholds are multiples of E z^2 of the same layers", fit.relative);
@@ -230,7 +297,6 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     if (!parser.parse(arguments, &files)) return std::nullopt;
     options.file = files.front();
     analysis::check(fit);
-    if (!thresholds.empty()) fit.thresholds = thresholds;
     fit.curves = !options.json.empty();
     return options;
 }
@@ -282,6 +348,7 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
     }
     if (options.relative && options.layer == theory::Layer::output)
         throw UsageError("relative: the output has no size to compare with; use another --layer");
+    sweep::validate_optimizer(grid);
     sweep::validate_grid(grid.width.empty() ? std::vector<std::uint32_t>{1} : grid.width, grid.depth);
     return options;
 }
@@ -322,6 +389,7 @@ std::optional<TransferOptions> parse_transfer(const Arguments& arguments) {
                                       {"to-width", options.to.width > 0},
                                       {"to-depth", options.to.depth > 0}})
         if (!given) throw UsageError(fmt::format("{}: is missing; see --help", name));
+    sweep::validate_optimizer(options.model);
     for (const auto& at : {options.from, options.to}) {
         sweep::validate_grid({at.width}, {at.depth});
         sweep::validate_model(options.model.model, {at.depth});

@@ -18,15 +18,6 @@ namespace {
 // Name under which Boost keeps what is not an option.
 constexpr const char* operand = "operand";
 
-constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
-
-// The system would take a NUL for the end of the name.
-void refuse_no_name(const std::string& option, const std::string& name) {
-    if (name.empty()) throw UsageError(option + ": the file name is empty");
-    if (name.find('\0') != std::string::npos)
-        throw UsageError(fmt::format("{}: {} is no file name: it has a NUL byte", option, in_quotes(name)));
-}
-
 // What a configuration file may have: beyond any that is meant, and no device has an end.
 constexpr std::size_t most_config_bytes = std::size_t{64} << 20;
 
@@ -63,6 +54,12 @@ std::map<std::string, std::size_t, std::less<>> lines_of_options(const std::stri
 }
 
 } // namespace
+
+void refuse_no_name(const std::string& option, const std::string& name) {
+    if (name.empty()) throw UsageError(option + ": the file name is empty");
+    if (name.find('\0') != std::string::npos)
+        throw UsageError(fmt::format("{}: {} is no file name: it has a NUL byte", option, in_quotes(name)));
+}
 
 Parser::Parser(std::string usage) : usage_(std::move(usage)), visible_("Options", 110, 60) {}
 
@@ -146,6 +143,8 @@ bool Parser::parse(const Arguments& arguments, std::vector<std::string>* files) 
             return false;
         }
         if (map.count("config") > 0) read_config(map["config"].as<std::string>(), configurable, map);
+        for (const auto& [option, value] : map)
+            if (!value.defaulted()) given_.insert(option);
         explain_origin([&] { po::notify(map); });
     } catch (const po::error& error) {
         throw UsageError(std::string(error.what()) + "; see --help");

@@ -5,12 +5,20 @@
 
 #include <boost/program_options.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace etastar::app {
+
+inline constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+
+// The system would take a NUL for the end of the name.
+void refuse_no_name(const std::string& option, const std::string& name);
 
 // Command-line and configuration syntax of one command: each option is declared once, with what becomes of its value.
 class Parser {
@@ -44,6 +52,9 @@ public:
     // False when --help was asked for and printed.
     bool parse(const Arguments& arguments, std::vector<std::string>* files = nullptr);
 
+    // That the command line or the configuration file has set this option.
+    bool given(std::string_view name) const { return given_.find(name) != given_.end(); }
+
     // Runs a check of values. What it says of an option that the configuration file has set begins with where that is.
     void explain_origin(const std::function<void()>& check) const;
 
@@ -57,6 +68,7 @@ private:
     std::string config_;
     // Of options that the command line leaves to the configuration file.
     std::map<std::string, std::size_t, std::less<>> config_lines_;
+    std::set<std::string, std::less<>> given_;
     bool config_accepted_ = false;
     std::size_t most_files_ = 0;
 };

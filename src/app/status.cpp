@@ -21,7 +21,8 @@ ExitCode status_command(const Arguments& arguments) {
     line("failed", count.failed);
     line("pending", count.pending);
     line("damaged rows", count.damaged);
-    line("complete", reader.complete() ? "yes" : "no");
+    // The file may say so of rows that have been damaged since.
+    line("complete", reader.complete() && count.pending == 0 ? "yes" : "no");
     line("written by", holder ? holder->describe() : "nobody now");
     write_document("-", out);
     if (count.pending > 0) return ExitCode::stopped;

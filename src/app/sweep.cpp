@@ -17,9 +17,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cstring>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
+#include <string_view>
 
 namespace etastar::app {
 namespace {
@@ -95,6 +99,7 @@ std::string told_by_root(parallel::Communicator& communicator, Say&& say) {
 
 Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
                  const parallel::Communicator& communicator) {
+    options.complete(options);
     const plan::Plan plan(options.spec);
     const auto provenance = provenance_of(options, communicator);
     auto file = options.resume ? io::SweepFile::open_or_create(options.output, plan, provenance)
@@ -104,20 +109,42 @@ Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
     return Prepared{std::move(options), std::move(file), limit};
 }
 
-// What rank 0 tells the others before work starts.
+// What rank 0 tells the others before work starts: a line of JSON, and the user's examples as they are in memory.
 std::string pack_start(const Prepared& prepared) {
     const auto& plan = prepared.file.plan();
-    return nlohmann::json{{"spec", to_json(plan.spec())},
-                          {"etas", plan.etas()},
-                          {"weight_budget", prepared.options.weight_budget}}
-        .dump();
+    auto text = nlohmann::json{{"spec", to_json(plan.spec())},
+                               {"etas", plan.etas()},
+                               {"weight_budget", prepared.options.weight_budget}}
+                    .dump()
+                + "\n";
+    if (const auto& table = plan.spec().training.data.table)
+        for (const auto* values : {&table->x, &table->y})
+            text.append(reinterpret_cast<const char*>(values->data()), values->size() * sizeof(double));
+    return text;
+}
+
+std::shared_ptr<const model::Dataset> unpack_data(const sweep::Spec& spec, std::string_view bytes) {
+    const auto& data = spec.training.data;
+    if (data.source != model::DataSource::file) return nullptr;
+    model::Dataset table{data.samples, spec.model.input_dim, {}, {}};
+    table.x.resize(std::size_t{table.samples} * table.input_dim);
+    table.y.resize(table.samples);
+    for (auto* values : {&table.x, &table.y}) {
+        const auto size = values->size() * sizeof(double);
+        if (bytes.size() < size) throw std::logic_error("the examples from rank 0 are cut short");
+        std::memcpy(values->data(), bytes.data(), size);
+        bytes.remove_prefix(size);
+    }
+    return std::make_shared<const model::Dataset>(std::move(table));
 }
 
 void serve(const std::string& start, const std::optional<TimeLimit>& limit,
            parallel::Communicator& communicator) {
-    const auto tree = nlohmann::json::parse(start);
-    const plan::Plan plan(sweep::from_json(tree.at("spec").get<std::string>()),
-                          tree.at("etas").get<std::vector<double>>());
+    const auto line = std::string_view(start).substr(0, start.find('\n'));
+    const auto tree = nlohmann::json::parse(line);
+    auto spec = sweep::from_json(tree.at("spec").get<std::string>());
+    spec.training.data.table = unpack_data(spec, std::string_view(start).substr(line.size() + 1));
+    const plan::Plan plan(std::move(spec), tree.at("etas").get<std::vector<double>>());
     // Workers run in another thread.
     if (plan.spec().engine == engine::EngineKind::dense) engine::load_blas();
     const auto job = parallel::Job::of(trial::find_kind(plan.spec().trial), plan,

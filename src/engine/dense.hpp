@@ -3,7 +3,7 @@
 #include "etastar/engine/engine.hpp"
 #include "etastar/model/random_network.hpp"
 
-#include "aligned.hpp"
+#include "../aligned.hpp"
 #include "neuron_kernels.hpp"
 
 #include <cstddef>

@@ -43,4 +43,49 @@ inline void gemm(std::size_t rows, std::size_t cols, std::size_t inner, const do
                          blas_int(stride));
 }
 
+// C = A B^T for row-major A of rows x inner, B of cols x inner and C of rows x cols, whose rows begin so many values apart.
+inline void gemm_transposed(std::size_t rows, std::size_t cols, std::size_t inner, const float* a,
+                            std::size_t a_stride, const float* b, std::size_t b_stride, float* c,
+                            std::size_t c_stride) {
+    blas_library().sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0f, a, blas_int(a_stride), b, blas_int(b_stride), 0.0f, c,
+                         blas_int(c_stride));
+}
+inline void gemm_transposed(std::size_t rows, std::size_t cols, std::size_t inner, const double* a,
+                            std::size_t a_stride, const double* b, std::size_t b_stride, double* c,
+                            std::size_t c_stride) {
+    blas_library().dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0, a, blas_int(a_stride), b, blas_int(b_stride), 0.0, c,
+                         blas_int(c_stride));
+}
+
+// C += A B for row-major A of rows x inner and B of inner x cols.
+inline void gemm_add(std::size_t rows, std::size_t cols, std::size_t inner, const float* a,
+                     std::size_t a_stride, const float* b, std::size_t b_stride, float* c,
+                     std::size_t c_stride) {
+    blas_library().sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0f, a, blas_int(a_stride), b, blas_int(b_stride), 1.0f, c,
+                         blas_int(c_stride));
+}
+inline void gemm_add(std::size_t rows, std::size_t cols, std::size_t inner, const double* a,
+                     std::size_t a_stride, const double* b, std::size_t b_stride, double* c,
+                     std::size_t c_stride) {
+    blas_library().dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(inner), 1.0, a, blas_int(a_stride), b, blas_int(b_stride), 1.0, c,
+                         blas_int(c_stride));
+}
+
+// C += sum_p a_p b_p^T for `count` vectors back to back, of `rows` and of `cols` values; C is rows x cols, row-major.
+inline void add_outer(std::size_t rows, std::size_t cols, std::size_t count, const float* a, const float* b,
+                      float* c) {
+    blas_library().sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(count), 1.0f, a, blas_int(rows), b, blas_int(cols), 1.0f, c,
+                         blas_int(cols));
+}
+inline void add_outer(std::size_t rows, std::size_t cols, std::size_t count, const double* a, const double* b,
+                      double* c) {
+    blas_library().dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, blas_int(rows), blas_int(cols),
+                         blas_int(count), 1.0, a, blas_int(rows), b, blas_int(cols), 1.0, c, blas_int(cols));
+}
+
 } // namespace etastar::engine

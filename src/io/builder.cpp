@@ -82,6 +82,14 @@ void Builder::write_axes(const plan::Plan& plan) {
            {"unit_theory", plan.unit_theory()});
 }
 
+void Builder::write_data(const model::Data& data) {
+    if (data.source != model::DataSource::file) return;
+    const auto where = group("data");
+    const auto& table = *data.table;
+    values(where.get(), "x", H5T_IEEE_F64LE, {table.samples, table.input_dim}, table.x.data());
+    values(where.get(), "y", H5T_IEEE_F64LE, {table.samples}, table.y.data());
+}
+
 DataMap Builder::reserve_data(const plan::Plan& plan, const trial::RecordLayout& layout) {
     DataMap map;
     map.trials = reserve(file_.get(), "trials", row_type(layout.row()).get(), {plan.rows()});

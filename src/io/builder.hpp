@@ -23,6 +23,8 @@ public:
     void write_head(const sweep::Spec& spec);
     void write_provenance(const Provenance& provenance);
     void write_axes(const plan::Plan& plan);
+    // A user's examples, where the sweep has them.
+    void write_data(const model::Data& data);
     DataMap reserve_data(const plan::Plan& plan, const trial::RecordLayout& layout);
     void close() { require(file_.close()); }
 

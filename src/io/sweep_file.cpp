@@ -31,18 +31,26 @@ double now_unix() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+// Of a user's examples, which a spec names by what is computed of their values.
+bool is_of_file(const Spec& spec) { return spec.training.data.source == model::DataSource::file; }
+
 void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& found) {
     std::string what;
-    for (const auto& [field, here, there] : sweep::differences(wanted, found))
-        what +=
-            fmt::format("{}{} is {} there, {} is asked for", what.empty() ? "" : "; ", field, there, here);
+    const bool files = is_of_file(wanted) && is_of_file(found);
+    for (const auto& [field, here, there] : sweep::differences(wanted, found)) {
+        if (!what.empty()) what += "; ";
+        what += field == "data" && files ? "data has other values than those that the sweep began with"
+                                         : fmt::format("{} is {} there, {} is asked for", field, there, here);
+    }
     if (!what.empty()) throw FileError(fmt::format("{}: holds another sweep: {}", path.string(), what));
 }
 
 } // namespace
 
 std::uint64_t file_bytes(const Spec& spec, const trial::Kind& kind) {
-    return spec.networks() * kind.layout(spec).bytes();
+    const auto& data = spec.training.data.table;
+    const auto examples = data ? (data->x.size() + data->y.size()) * sizeof(double) : 0;
+    return spec.networks() * kind.layout(spec).bytes() + examples;
 }
 
 SweepFile::SweepFile(fs::path path, Lease lease)
@@ -89,18 +97,20 @@ SweepFile SweepFile::open_or_create(const fs::path& name, const plan::Plan& plan
 void SweepFile::lay_out(const plan::Plan& plan, const Provenance& provenance, Kinds kinds) {
     const hdf5::QuietErrors quiet;
     plan_ = plan;
-    layout_ = trial::find_kind(plan.spec().trial, kinds).layout(plan.spec());
+    const auto& kind = trial::find_kind(plan.spec().trial, kinds);
+    layout_ = kind.layout(plan.spec());
     TemporaryFile temporary(path_.parent_path() / (creating_prefix(path_) + std::to_string(getpid())));
     // Opened first for errno's sake: HDF5 tells less about a missing folder or a full disk.
     descriptor_ = Descriptor(::open(temporary.path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!descriptor_) fail_errno(path_, "create it");
     claim_name(descriptor_.get(), path_);
-    refuse_what_does_not_fit(descriptor_.get(), path_, plan.networks() * layout_->bytes());
+    refuse_what_does_not_fit(descriptor_.get(), path_, file_bytes(plan.spec(), kind));
 
     Builder builder(path_, temporary.path());
     builder.write_head(plan.spec());
     builder.write_provenance(provenance);
     builder.write_axes(plan);
+    builder.write_data(plan.spec().training.data);
     *map_ = builder.reserve_data(plan, *layout_);
     builder.close();
     seal();

@@ -1,6 +1,7 @@
 #include "etastar/io/sweep_reader.hpp"
 
 #include "etastar/error.hpp"
+#include "etastar/io/dataset.hpp"
 
 #include "hdf5.hpp"
 #include "input.hpp"
@@ -10,6 +11,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <memory>
 #include <numeric>
 #include <thread>
 
@@ -56,8 +60,31 @@ Handle open_numbers(const Input& input, const std::string& name, hid_t type, con
     return data;
 }
 
+// A user's examples, as the spec names them.
+std::shared_ptr<const model::Dataset> read_data(const Input& input, const sweep::Spec& spec) {
+    model::Dataset table{spec.training.data.samples, spec.model.input_dim, {}, {}};
+    const hsize_t rows = table.samples;
+    const hsize_t columns = table.input_dim;
+    const auto x = open_numbers(input, "data/x", H5T_IEEE_F64LE, {rows, columns});
+    const auto y = open_numbers(input, "data/y", H5T_IEEE_F64LE, {rows});
+    if (columns > max_data || rows > max_data / (columns + 1)) input.refuse_damage("its data are too many");
+    table.x.resize(rows * columns);
+    table.y.resize(rows);
+    const auto at_once = std::max<hsize_t>(rows_at_once / columns, 1);
+    for (hsize_t row = 0; row < rows; row += at_once) {
+        const auto count = std::min(at_once, rows - row);
+        input.read(x, H5T_IEEE_F64LE, {row, 0}, {count, columns}, table.x.data() + row * columns);
+        input.read(y, H5T_IEEE_F64LE, {row}, {count}, table.y.data() + row);
+    }
+    if (sweep::digest(table) != spec.training.data.digest)
+        input.refuse_damage("its data are not those that its spec names");
+    return std::make_shared<const model::Dataset>(std::move(table));
+}
+
 plan::Plan read_plan(const Input& input) {
     auto spec = read_spec(input);
+    if (spec.training.data.source == model::DataSource::file)
+        spec.training.data.table = read_data(input, spec);
     const Input::Shape shape{spec.width.size(), spec.depth.size(), spec.eta.size()};
     const auto data = open_numbers(input, "axes/eta_absolute", H5T_IEEE_F64LE, shape);
     std::vector<double> etas(spec.cells() * spec.eta.size());
@@ -103,6 +130,7 @@ struct SweepReader::Implementation {
         Handle values;
         Handle checks;
     };
+    using Rates = std::vector<std::size_t>; // of one network, by index
 
     Input input;
     plan::Plan plan;
@@ -174,9 +202,10 @@ struct SweepReader::Implementation {
     }
 
     // The tables of networks [first, first + count) into their records, with NaN for rows that do not match their
-    // checksum. Returns which networks have none of these.
-    std::vector<bool> read_tables(std::uint64_t first, std::uint64_t count, Bytes records) const {
-        std::vector<bool> whole(count, true);
+    // checksum. Returns for each network to which of its rates these belong, ascending; of a table that is not one row
+    // a rate, to the first.
+    std::vector<Rates> read_tables(std::uint64_t first, std::uint64_t count, Bytes records) const {
+        std::vector<Rates> damaged(count);
         for (std::size_t t = 0; t < tables.size(); ++t) {
             const auto& table = layout.tables()[t];
             const auto row_bytes = table.columns * sizeof(double);
@@ -189,14 +218,17 @@ struct SweepReader::Implementation {
                 const auto row = Bytes(values).subspan(i * row_bytes, row_bytes);
                 if (trial::checksum(row) == checks[i]) continue;
                 trial::fill_nan(row);
-                whole[i / table.rows] = false;
+                auto& rates = damaged[i / table.rows];
+                const auto rate = table.rows == layout.rates() ? static_cast<std::size_t>(i % table.rows) : 0;
+                const auto place = std::lower_bound(rates.begin(), rates.end(), rate);
+                if (place == rates.end() || *place != rate) rates.insert(place, rate);
             }
             for (std::uint64_t i = 0; i < count; ++i) {
                 const auto part = Bytes(values).subspan(i * layout.table_bytes(t), layout.table_bytes(t));
                 std::copy(part.begin(), part.end(), layout.table(record_of(records, i), t).begin());
             }
         }
-        return whole;
+        return damaged;
     }
 
     Bytes record_of(Bytes records, std::uint64_t i) const {
@@ -204,7 +236,7 @@ struct SweepReader::Implementation {
     }
 
     // Rows before tables: a sweep that runs writes them in the other order. Returns what read_tables does.
-    std::vector<bool> read_records(std::uint64_t first, std::uint64_t count, Bytes records) {
+    std::vector<Rates> read_records(std::uint64_t first, std::uint64_t count, Bytes records) {
         std::vector<std::byte> rows(count * layout.rows_bytes());
         read_rows(first * layout.rates(), rows);
         for (std::uint64_t i = 0; i < count; ++i) {
@@ -223,6 +255,27 @@ struct SweepReader::Implementation {
                 worst = status;
         }
         return worst;
+    }
+
+    // The rates of a network whose rows say that they have run but whose tables, damaged at some or of another run than
+    // the rows, say otherwise. Of another run, which cannot be told: the first stands for all.
+    Rates contradicted(ConstBytes record, const Rates& damaged) const {
+        if (status_of(record) != Status::done) return {};
+        if (damaged.empty() && !kind.consistent(layout, record)) return {0};
+        return damaged;
+    }
+
+    // As read_records does; the rows of contradicted rates become pending and are counted as damaged.
+    void read_checked_records(std::uint64_t first, std::uint64_t count, Bytes records) {
+        const auto damaged = read_records(first, count, records);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const auto record = record_of(records, i);
+            const auto rates = contradicted(record, damaged[i]);
+            for (const auto rate : rates)
+                trial::make_unmeasured(layout.row(), expected((first + i) * layout.rates() + rate),
+                                       Status::pending, layout.row(record, rate));
+            damaged_rows += rates.size();
+        }
     }
 };
 
@@ -252,6 +305,11 @@ void SweepReader::read_records(std::uint64_t first, std::uint64_t count, Bytes r
     implementation_->read_records(first, count, records);
 }
 
+void SweepReader::read_checked_records(std::uint64_t first, std::uint64_t count, Bytes records) {
+    const hdf5::QuietErrors quiet;
+    implementation_->read_checked_records(first, count, records);
+}
+
 std::string SweepReader::provenance(const char* name) const {
     const hdf5::QuietErrors quiet;
     const auto& input = implementation_->input;
@@ -269,21 +327,16 @@ Tally SweepReader::tally() {
     Tally tally;
     for (std::uint64_t first = 0; first < file.plan.networks(); first += at_once) {
         const auto count = std::min(at_once, file.plan.networks() - first);
-        const auto whole = file.read_records(first, count, records);
+        file.read_checked_records(first, count, records);
         for (std::uint64_t i = 0; i < count; ++i) {
-            const auto record = file.record_of(records, i);
-            auto status = file.status_of(record);
-            if (status == Status::done && !(whole[i] && file.kind.consistent(file.layout, record))) {
-                ++tally.damaged;
-                status = Status::pending;
-            }
+            const auto status = file.status_of(file.record_of(records, i));
             ++(status == Status::pending  ? tally.pending
                : status == Status::failed ? tally.failed
                                           : tally.finished);
             if (status != Status::done) tally.left.push_back(first + i);
         }
     }
-    tally.damaged += file.damaged_rows - damaged_before;
+    tally.damaged = file.damaged_rows - damaged_before;
     return tally;
 }
 
@@ -296,12 +349,48 @@ DataMap SweepReader::data_map() const {
     return map;
 }
 
+namespace {
+
+// The rows of all networks, and these tables.
+void read_with_tables(SweepReader& reader, const std::vector<std::size_t>& tables, trial::Results& results) {
+    const auto& layout = reader.layout();
+    const auto networks = reader.plan().networks();
+    for (const auto t : tables)
+        results.tables.emplace_back(networks * layout.table_bytes(t) / sizeof(double));
+    const auto at_once = std::min(reader.networks_at_once(), networks);
+    std::vector<std::byte> records(at_once * layout.bytes());
+    for (std::uint64_t first = 0; first < networks; first += at_once) {
+        const auto count = std::min(at_once, networks - first);
+        reader.read_checked_records(first, count, records);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const auto record = ConstBytes(records).subspan(i * layout.bytes(), layout.bytes());
+            const auto rows = layout.rows(record);
+            std::copy(rows.begin(), rows.end(),
+                      results.rows.begin() + static_cast<std::ptrdiff_t>((first + i) * rows.size()));
+            for (std::size_t k = 0; k < tables.size(); ++k) {
+                const auto part = layout.table(record, tables[k]);
+                std::memcpy(results.tables[k].data() + (first + i) * part.size() / sizeof(double),
+                            part.data(), part.size());
+            }
+        }
+    }
+}
+
+} // namespace
+
 trial::Results read_sweep_file(const fs::path& path, std::span<const trial::Kind* const> kinds) {
     SweepReader reader(path, kinds);
     trial::Results results{
-        reader.plan(), &reader.kind(), {}, reader.complete(), 0, reader.provenance("version")};
-    results.rows.resize(results.plan.rows() * reader.layout().row().bytes);
-    reader.read_rows(0, results.rows);
+        reader.plan(), &reader.kind(), {}, {}, reader.complete(), 0, reader.provenance("version")};
+    const auto& layout = reader.layout();
+    results.rows.resize(results.plan.rows() * layout.row().bytes);
+    std::vector<std::size_t> analysed;
+    for (std::size_t t = 0; t < layout.tables().size(); ++t)
+        if (layout.tables()[t].analysed) analysed.push_back(t);
+    if (analysed.empty())
+        reader.read_rows(0, results.rows);
+    else
+        read_with_tables(reader, analysed, results);
     results.damaged = reader.damaged_rows();
     return results;
 }

@@ -4,7 +4,9 @@
 
 namespace etastar::model {
 
-std::string describe(const Model& model) {
+std::string describe(const Model& model) { return describe(model, name_of(model.optimizer)); }
+
+std::string describe(const Model& model, std::string_view optimizer) {
     auto text = std::string(name_of(model.activation));
     if (model.activation == activation_of<LeakyRelu>) text += fmt::format(" of leak {:g}", model.leak);
     text += fmt::format(" {}", name_of(model.architecture));
@@ -15,7 +17,7 @@ std::string describe(const Model& model) {
     own.weight_variance.reset();
     if (model.gain() != own.gain()) text += fmt::format(", weight variance {:g}", model.gain());
     return text
-           + fmt::format(", {}, train {}, rates {}", name_of(model.optimizer), name_of(model.train),
+           + fmt::format(", {}, train {}, rates {}", optimizer, name_of(model.train),
                          name_of(model.parametrization));
 }
 

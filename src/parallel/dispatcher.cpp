@@ -22,7 +22,7 @@ constexpr std::size_t most_units_of_a_leader = 32768;
 constexpr double leader_stock = 1.0;
 
 // A child is late this many seconds, and this many times the expected ones, after a batch or network began.
-constexpr double patience = 2.0;
+constexpr double least_patience = 2.0;
 constexpr double patience_factor = 3.0;
 
 bool costlier(const Unit& a, const Unit& b) { return a.seconds > b.seconds; }
@@ -129,11 +129,11 @@ bool Dispatcher::finished(std::size_t index, std::uint64_t network, double now) 
 std::size_t Dispatcher::put_back_late(double now, double slack) {
     std::vector<Unit> back;
     for (auto& child : children_) {
-        if (child.owned.empty() || child.late || now - child.since < patience) continue;
+        if (child.owned.empty() || child.late || now - child.since < least_patience) continue;
         double expected = child.batches.empty() ? 0 : child.batches.front().seconds;
         if (child.weight > 1)
             for (const auto& [network, seconds] : child.owned) expected = std::max(expected, seconds);
-        if (now - child.since < patience + patience_factor * slack * expected) continue;
+        if (now - child.since < least_patience + patience_factor * slack * expected) continue;
         child.late = true;
         for (const auto& [network, seconds] : child.owned)
             if (const auto twice = put_back_.try_emplace(network, false).first; !twice->second)

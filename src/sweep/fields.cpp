@@ -38,6 +38,28 @@ void parse_value(Enum& value, std::string_view /*option*/, const std::string& te
     value = parse_name<Enum>(text);
 }
 
+std::string present(const Spec& /*spec*/) { return {}; }
+
+std::string of_first_step(const Spec& spec) {
+    return spec.trains() ? "is of --trial first-step; training keeps every loss" : "";
+}
+
+std::string of_training(const Spec& spec) {
+    return spec.trains() ? "" : "is of --trial training; a first step has none";
+}
+
+std::string of_batches(const Spec& spec) {
+    if (spec.trains() && spec.training.data.online)
+        return "contradicts --online: every step takes --samples fresh examples";
+    return of_training(spec);
+}
+
+std::string of_momentum(const Spec& spec) {
+    if (spec.trains() && spec.training.memory != engine::Memory::momentum)
+        return "is of --optimizer momentum";
+    return of_training(spec);
+}
+
 // Where a field lives, of a Spec or of a const Spec.
 template <class Access>
 Field field(std::string_view key, std::string_view standard, std::string help, Access access,
@@ -48,6 +70,7 @@ Field field(std::string_view key, std::string_view standard, std::string help, A
     made.standard = standard;
     made.help = std::move(help);
     made.of_model = of_model;
+    made.absence = present;
     made.parse = [access](Spec& spec, std::string_view option, const std::string& text) {
         parse_value(access(spec), option, text);
     };
@@ -90,6 +113,7 @@ Field weight_variance_field() {
     made.help = "s2, the variance of weights times fan-in; critical: the activation's, at which signals keep "
                 "their size";
     made.of_model = true;
+    made.absence = present;
     made.parse = [own](Spec& spec, std::string_view option, const std::string& text) {
         if (text == own)
             spec.model.weight_variance.reset();
@@ -101,10 +125,133 @@ Field weight_variance_field() {
     return made;
 }
 
+// What a step remembers is part of the optimizer's name.
+struct Remembering {
+    std::string_view name;
+    model::Optimizer first; // its first step
+    engine::Memory memory;
+};
+constexpr Remembering remembering[] = {
+    {"momentum", model::optimizer_of<model::Sgd>, engine::Memory::momentum},
+    {"adam", model::optimizer_of<model::Sign>, engine::Memory::adam},
+};
+
+void set_optimizer(Spec& spec, const std::string& name) {
+    for (const auto& each : remembering)
+        if (each.name == name) {
+            spec.model.optimizer = each.first;
+            spec.training.memory = each.memory;
+            return;
+        }
+    try {
+        spec.model.optimizer = parse_name<model::Optimizer>(name);
+        spec.training.memory = engine::Memory::none;
+    } catch (const UsageError& error) {
+        std::string choices = error.what();
+        for (const auto& each : remembering) choices += fmt::format(", {}", each.name);
+        throw UsageError(choices);
+    }
+}
+
+Field optimizer_field() {
+    Field made;
+    made.key = "optimizer";
+    made.standard = "sgd";
+    made.help =
+        "sgd; sign: signSGD, Adam's first step; normalized: Muon's first step (orthogonalised gradient); "
+        "of training: sgd, momentum or adam";
+    made.of_model = true;
+    made.absence = present;
+    made.parse = [](Spec& spec, std::string_view /*option*/, const std::string& text) {
+        set_optimizer(spec, text);
+    };
+    made.read = [](Spec& spec, const Json& json) { set_optimizer(spec, json.get<std::string>()); };
+    made.write = [](const Spec& spec) { return Json(optimizer_name(spec)); };
+    return made;
+}
+
+template <class Access>
+Field training_field(std::string_view key, std::string_view standard, std::string help, Access access) {
+    auto made = field(key, standard, std::move(help), access);
+    made.absence = of_training;
+    return made;
+}
+
+// An integer from 1 to `most`.
+template <class Access>
+Field number_field(std::string_view key, std::string_view standard, std::string help, std::uint32_t most,
+                   Access access) {
+    auto made = training_field(key, standard, std::move(help), access);
+    made.parse = [access, most](Spec& spec, std::string_view option, const std::string& text) {
+        access(spec) = parse_integer(option, text, most);
+    };
+    return made;
+}
+
+// The source by name; of a file what names its values. Whoever reads the command line makes that of a file's name.
+Field data_field() {
+    constexpr std::string_view file = "file:";
+    Field made;
+    made.key = "data";
+    made.standard = "random";
+    made.help = "random: inputs of signs, targets of fair signs; linear: targets of a linear teacher; or "
+                "FILE.h5 with x [P, n0] and y [P]";
+    made.absence = of_training;
+    const auto take = [file](Spec& spec, const std::string& text) {
+        auto& data = spec.training.data;
+        data.source = text.starts_with(file) ? model::DataSource::file : parse_name<model::DataSource>(text);
+        data.digest = text.starts_with(file) ? text.substr(file.size()) : "";
+        data.table.reset();
+    };
+    made.parse = [take](Spec& spec, std::string_view /*option*/, const std::string& text) {
+        take(spec, text);
+    };
+    made.read = [take](Spec& spec, const Json& json) { take(spec, json.get<std::string>()); };
+    made.write = [file](const Spec& spec) {
+        const auto& data = spec.training.data;
+        if (data.source == model::DataSource::file) return Json(std::string(file) + data.digest);
+        return Json(name_of(data.source));
+    };
+    return made;
+}
+
+// In the file always the number.
+Field batch_field() {
+    constexpr std::string_view all = "all";
+    Field made;
+    made.key = "batch";
+    made.standard = all;
+    made.help = "B, examples of a step, drawn of the P without replacement; all: P";
+    made.absence = of_batches;
+    made.parse = [all](Spec& spec, std::string_view option, const std::string& text) {
+        spec.training.data.batch = text == all ? 0 : parse_integer(option, text, max_samples);
+    };
+    made.read = [](Spec& spec, const Json& json) { json.get_to(spec.training.data.batch); };
+    made.write = [](const Spec& spec) { return Json(spec.training.data.batch_size()); };
+    return made;
+}
+
+Field momentum_field() {
+    auto made = field(
+        "momentum", "0.9", "mu of optimizer momentum, u = mu u + gradient",
+        [](auto& s) -> auto& { return s.training.momentum; });
+    made.absence = of_momentum;
+    return made;
+}
+
+Field profile_field() {
+    auto made = field(
+        "profile", "", "also keep every layer's response",
+        [](auto& s) -> auto& { return s.response_profile; });
+    made.absence = of_first_step;
+    return made;
+}
+
 std::vector<Field> make_fields() {
     return {
         field(
-            "trial", "first-step", "kind of trial: first-step", [](auto& s) -> auto& { return s.trial; }),
+            "trial", "first-step", "first-step; training: --steps of it, with the options below --profile",
+            [](auto& s) -> auto& { return s.trial; }),
         field(
             "width", "1024:16384:x4", "LIST of widths n", [](auto& s) -> auto& { return s.width; }),
         field(
@@ -144,23 +291,36 @@ std::vector<Field> make_fields() {
         field(
             "biases", "", "layers have biases, zero at first and trained",
             [](auto& s) -> auto& { return s.model.biases; }, true),
-        field(
-            "optimizer", "sgd",
-            "sgd; sign: signSGD, Adam's first step; normalized: Muon's first step (orthogonalised gradient)",
-            [](auto& s) -> auto& { return s.model.optimizer; }, true),
+        optimizer_field(),
         field(
             "train", "all", "layers that take the step: all, first, hidden or last",
             [](auto& s) -> auto& { return s.model.train; }, true),
         field(
             "rates", "mup", "mup: layer-wise rates; global: one rate for every layer",
             [](auto& s) -> auto& { return s.model.parametrization; }, true),
-        field(
-            "profile", "", "also keep every layer's response",
-            [](auto& s) -> auto& { return s.response_profile; }),
+        profile_field(),
+        number_field(
+            "steps", "30", "T, steps of training", max_steps,
+            [](auto& s) -> auto& { return s.training.steps; }),
+        number_field(
+            "samples", "1", "P, training examples; of a file its first, by default all", max_samples,
+            [](auto& s) -> auto& { return s.training.data.samples; }),
+        data_field(),
+        training_field(
+            "online", "", "fresh examples every step, --samples of them",
+            [](auto& s) -> auto& { return s.training.data.online; }),
+        batch_field(),
+        momentum_field(),
     };
 }
 
 } // namespace
+
+std::string_view optimizer_name(const Spec& spec) {
+    for (const auto& each : remembering)
+        if (each.memory == spec.training.memory) return each.name;
+    return name_of(spec.model.optimizer);
+}
 
 std::string Field::option() const {
     std::string name(key);

@@ -28,6 +28,13 @@ std::optional<T> parse_whole(std::string_view text) {
     throw UsageError(fmt::format("{}: {} {}", option, in_quotes(item), why));
 }
 
+std::uint32_t parse_size_up_to(std::string_view option, std::string_view text, std::uint32_t most) {
+    const auto value = parse_whole<std::uint32_t>(text);
+    if (!value || *value == 0 || *value > most)
+        refuse(option, text, fmt::format("is not an integer from 1 to {}", most));
+    return *value;
+}
+
 double parse_positive(std::string_view option, std::string_view text) {
     const auto value = parse_whole<double>(text);
     if (!value || !std::isfinite(*value) || *value <= 0)
@@ -36,11 +43,7 @@ double parse_positive(std::string_view option, std::string_view text) {
 }
 
 double parse_size(std::string_view option, std::string_view text) {
-    const auto value = parse_whole<std::uint32_t>(text);
-    if (!value || *value == 0)
-        refuse(option, text,
-               fmt::format("is not an integer from 1 to {}", std::numeric_limits<std::uint32_t>::max()));
-    return *value;
+    return parse_size_up_to(option, text, std::numeric_limits<std::uint32_t>::max());
 }
 
 std::size_t parse_points(std::string_view option, std::string_view item, std::string_view text) {
@@ -138,10 +141,8 @@ std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::stri
     return sorted_distinct(option, values);
 }
 
-std::uint32_t parse_integer(std::string_view option, std::string_view text) {
-    const auto list = parse_integer_list(option, text);
-    if (list.size() != 1) refuse(option, text, "is not one integer");
-    return list.front();
+std::uint32_t parse_integer(std::string_view option, std::string_view text, std::uint32_t most) {
+    return parse_size_up_to(option, boost::trim_copy(std::string(text)), most);
 }
 
 std::uint64_t parse_count(std::string_view option, std::string_view text, bool zero_allowed) {

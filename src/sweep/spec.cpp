@@ -40,8 +40,42 @@ void validate_axis(const char* name, const std::vector<T>& axis) {
 
 Json to_tree(const Spec& spec) {
     Json tree;
-    for (const auto& field : fields()) tree[std::string(field.key)] = field.write(spec);
+    for (const auto& field : fields())
+        if (field.is_in(spec)) tree[std::string(field.key)] = field.write(spec);
     return tree;
+}
+
+void validate_data(const Spec& spec) {
+    const auto& data = spec.training.data;
+    if (data.samples == 0 || data.samples > max_samples)
+        throw UsageError(
+            fmt::format("samples: {} is not an integer from 1 to {}", data.samples, max_samples));
+    if (data.batch > data.samples)
+        throw UsageError(
+            fmt::format("batch: {} is more than the {} samples there are", data.batch, data.samples));
+    if (data.online && !(data.batch_size() == data.samples))
+        throw UsageError("batch: contradicts --online: every step takes --samples fresh examples");
+    if (data.source != model::DataSource::file) return;
+    if (data.online) throw UsageError("online: a file has no fresh examples; use --data random or linear");
+    if (data.digest.empty()) throw UsageError("data: nothing names the values of the file");
+    if (data.table && (data.table->samples != data.samples || data.table->input_dim != spec.model.input_dim))
+        throw UsageError(fmt::format("data: {} examples of dimension {} where samples is {} and input-dim {}",
+                                     data.table->samples, data.table->input_dim, data.samples,
+                                     spec.model.input_dim));
+}
+
+void validate_training(const Spec& spec) {
+    const auto& training = spec.training;
+    if (training.steps == 0 || training.steps > max_steps)
+        throw UsageError(fmt::format("steps: {} is not an integer from 1 to {}", training.steps, max_steps));
+    if (const auto losses = spec.eta.size() * (std::uint64_t{training.steps} + 1); losses > max_losses)
+        throw UsageError(fmt::format("steps: {} rates of {} steps are {} losses a network; at most {}",
+                                     spec.eta.size(), training.steps, losses, max_losses));
+    if (!(training.momentum >= 0 && training.momentum < 1))
+        throw UsageError(fmt::format("momentum: {} is not a number from 0 to below 1", training.momentum));
+    if (spec.response_profile)
+        throw UsageError("profile: is of --trial first-step; training keeps every loss");
+    validate_data(spec);
 }
 
 } // namespace
@@ -90,12 +124,36 @@ void validate_model(const model::Model& model, const std::vector<std::uint32_t>&
     }
 }
 
+bool has_engine(const Spec& spec, engine::EngineKind engine) {
+    return engine == engine::EngineKind::dense || spec.training.memory != engine::Memory::adam;
+}
+
+void validate_optimizer(const Spec& spec) {
+    using engine::Memory;
+    const auto name = optimizer_name(spec);
+    const auto first = name_of(spec.model.optimizer);
+    if (!spec.trains()) {
+        if (spec.training.memory != Memory::none)
+            throw UsageError(fmt::format(
+                "optimizer: '{}' remembers steps before, and a first step has none: its own is that of {}",
+                name, first));
+        return;
+    }
+    if (spec.training.memory == Memory::none && spec.model.optimizer != model::optimizer_of<model::Sgd>)
+        throw UsageError(
+            fmt::format("optimizer: '{}' is a first step; training takes sgd, momentum or adam", name));
+    if (!has_engine(spec, spec.engine))
+        throw UsageError("optimizer: 'adam' needs every weight: it takes --engine dense");
+}
+
 void validate(const Spec& spec) {
     validate_grid(spec.width, spec.depth);
     validate_axis("eta", spec.eta);
     if (spec.seeds == 0) throw UsageError("seeds: 0 is not a positive integer");
     validate_model(spec.model, spec.depth);
+    validate_optimizer(spec);
     if (spec.model.input_dim == 0) throw UsageError("input-dim: 0 is not a positive integer");
+    if (spec.trains()) validate_training(spec);
     if (spec.first_seed > std::numeric_limits<std::uint64_t>::max() - (spec.seeds - 1))
         throw UsageError(
             fmt::format("first-seed: {} + {} seeds exceeds 2^64 - 1", spec.first_seed, spec.seeds));
@@ -122,6 +180,11 @@ Spec from_json(const std::string& text) {
                 throw UsageError(fmt::format("spec: '{}' is not known to this version of Etastar", key));
         for (const auto& field : fields()) {
             const std::string key(field.key);
+            if (const auto why = field.absence(spec); !why.empty()) {
+                if (tree.contains(key))
+                    throw UsageError(fmt::format("spec: '{}' is not known here: it {}", key, why));
+                continue;
+            }
             if (!tree.contains(key)) throw UsageError(fmt::format("spec: '{}' is missing", key));
             field.read(spec, tree.at(key));
             // A conversion must not make another value of it: 8.5 is no width.
@@ -141,13 +204,42 @@ std::string hash(const std::string& json) {
     return to_string(generator(json));
 }
 
+std::string digest(const model::Dataset& data) {
+    const std::uint64_t shape[] = {data.samples, data.input_dim};
+    std::string bytes;
+    const auto append = [&](const auto& values) {
+        bytes.append(reinterpret_cast<const char*>(std::data(values)), std::size(values) * sizeof(values[0]));
+    };
+    bytes.reserve(sizeof(shape) + (data.x.size() + data.y.size()) * sizeof(double));
+    append(shape);
+    append(data.x);
+    append(data.y);
+    return hash(bytes);
+}
+
+// A field that one of them lacks depends on another in which they differ.
 std::vector<Difference> differences(const Spec& here, const Spec& there) {
     std::vector<Difference> list;
     const auto mine = to_tree(here);
     const auto theirs = to_tree(there);
     for (const auto& [key, value] : mine.items())
-        if (value != theirs.at(key)) list.push_back({key, value.dump(), theirs.at(key).dump()});
+        if (theirs.contains(key) && value != theirs.at(key))
+            list.push_back({key, value.dump(), theirs.at(key).dump()});
     return list;
+}
+
+std::string describe_training(const sweep::Spec& spec) {
+    const auto& data = spec.training.data;
+    const auto counted = [](std::uint64_t count, const char* thing) {
+        return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+    };
+    auto out = fmt::format("{} of {}", counted(spec.training.steps, "step"), optimizer_name(spec));
+    if (data.online)
+        out += fmt::format(" on {} each", counted(data.samples, "fresh example"));
+    else
+        out += fmt::format(" on {}", counted(data.samples, "example"));
+    if (!data.online && !data.full_batch()) out += fmt::format(" in batches of {}", data.batch_size());
+    return out + fmt::format(", data {}", name_of(data.source));
 }
 
 } // namespace etastar::sweep

@@ -12,7 +12,7 @@
 namespace etastar::theory {
 namespace {
 
-constexpr double pi = std::numbers::pi;
+using std::numbers::pi;
 
 double density(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * pi); }
 double below(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }

@@ -11,11 +11,14 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <numbers>
 #include <numeric>
 #include <optional>
 
 namespace etastar::theory {
 namespace {
+
+using std::numbers::pi;
 
 // What the layers are before the step: index l - 1.
 struct Stream {
@@ -52,9 +55,9 @@ struct Added {
     double sign = 0;
 };
 
-class Injection {
+class StreamInjection {
 public:
-    Injection(const model::Model& model, std::uint32_t width, std::uint32_t depth, double eta)
+    StreamInjection(const model::Model& model, std::uint32_t width, std::uint32_t depth, double eta)
         : optimizer_(model.optimizer),
           n_(width),
           n0_(model.input_dim),
@@ -118,7 +121,6 @@ struct Sums {
 // phi' is 1 above and leak below 0: by the angle between x^i and x^l.
 Sums piecewise_linear_sums(const Stream& stream, double leak, const std::vector<double>& lower,
                            const std::vector<double>& upper) {
-    constexpr double pi = 3.141592653589793;
     const double equal = (1 + square(leak * leak)) / 2;
     const double different = leak * leak;
     const std::size_t depth = stream.depth();
@@ -219,7 +221,7 @@ Sums sums_over_pairs(const model::Model& model, const Stream& stream, const std:
 // tau phi'(x^i) u^i for i < L, and K_min(i, l) is what dx^l has of u^i, K_l = sum over j <= l of kappa_j.
 Responses linear_responses(const model::Model& model, std::uint32_t width, std::uint32_t depth) {
     const Stream stream = stream_of(model, depth);
-    const Injection injection(model, width, depth, 1);
+    const StreamInjection injection(model, width, depth, 1);
     const double t2 = square(stream.tau) * stream.s2;
     std::vector<double> total{injection.first(stream).proportional}; // K
     for (std::size_t l = 1; l < depth; ++l)
@@ -329,8 +331,8 @@ struct Integrated {
 };
 
 template <class Phi>
-Integrated integrate(const Stream& stream, const Injection& injection, const Phi& phi, const Neurons& neurons,
-                     Order order) {
+Integrated integrate(const Stream& stream, const StreamInjection& injection, const Phi& phi,
+                     const Neurons& neurons, Order order) {
     const std::size_t n = neurons.count;
     const std::size_t depth = stream.depth();
     const auto count = static_cast<double>(n);
@@ -451,7 +453,7 @@ std::shared_ptr<const Population> population_of(const model::Model& model, std::
 std::vector<Integrated> integrate_all(const model::Model& model, std::uint32_t width, std::uint32_t depth,
                                       double eta, Order order) {
     const auto population = population_of(model, depth);
-    const Injection injection(model, width, depth, eta);
+    const StreamInjection injection(model, width, depth, eta);
     std::vector<Integrated> all;
     model::visit_activation(model, [&](auto phi) {
         for (const auto& neurons : population->neurons)

@@ -11,10 +11,6 @@
 namespace etastar::trial {
 namespace {
 
-engine::Settings settings_of(const sweep::Spec& spec, std::size_t weight_budget) {
-    return {spec.model, spec.engine, spec.precision, weight_budget};
-}
-
 bool all_finite(const FirstStepRow& row) {
     const double values[] = {row.output,       row.loss,          row.output_after,    row.loss_after,
                              row.dz2_last,     row.dz2_max,       row.dz2_mean,        row.response_last,
@@ -26,9 +22,7 @@ bool all_finite(const FirstStepRow& row) {
 class FirstStepWorker final : public Worker {
 public:
     FirstStepWorker(const plan::Plan& plan, const RecordLayout& layout, std::size_t weight_budget)
-        : plan_(plan),
-          layout_(layout),
-          engine_(engine::make_engine(settings_of(plan.spec(), weight_budget))) {}
+        : plan_(plan), layout_(layout), engine_(engine::make_engine(plan.spec().settings(weight_budget))) {}
 
     std::vector<std::byte> run(std::uint64_t network) override {
         const auto id = plan_.id(network);
@@ -67,7 +61,7 @@ bool FirstStep::consistent(const RecordLayout& layout, ConstBytes record) const 
 }
 
 Cost FirstStep::cost(const sweep::Spec& spec, const plan::Cell& cell, std::size_t weight_budget) const {
-    return engine::cost(settings_of(spec, weight_budget), cell.width, cell.depth, spec.eta.size());
+    return engine::cost(spec.settings(weight_budget), cell.width, cell.depth, spec.eta.size());
 }
 
 std::unique_ptr<Worker> FirstStep::worker(const plan::Plan& plan, std::size_t weight_budget) const {

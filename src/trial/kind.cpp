@@ -2,6 +2,7 @@
 
 #include "etastar/error.hpp"
 #include "etastar/trial/first_step.hpp"
+#include "etastar/trial/training.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +10,8 @@ namespace etastar::trial {
 
 std::span<const Kind* const> kinds() {
     static const FirstStep first_step;
-    static const Kind* const list[] = {&first_step};
+    static const Training training;
+    static const Kind* const list[] = {&first_step, &training};
     return list;
 }
 

@@ -1,16 +1,16 @@
 #include "etastar/trial/record.hpp"
 
+#include "../floating.hpp"
+
 #include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace etastar::trial {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t check_bytes = sizeof(RowEnd::check);
 
 template <class T>

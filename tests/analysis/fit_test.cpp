@@ -27,7 +27,7 @@ analysis::TrialTable fabricated(std::vector<std::uint32_t> widths, std::vector<s
     spec.eta_unit = sweep::EtaUnit::absolute;
     spec.seeds = seeds;
     spec.model.input_dim = 8;
-    analysis::TrialTable table{plan::Plan(spec), &trial::find_kind(spec.trial), {}, true, 0, {}};
+    analysis::TrialTable table{plan::Plan(spec), &trial::find_kind(spec.trial), {}, {}, true, 0, {}};
     std::vector<trial::FirstStepRow> rows;
     std::mt19937 generator(17);
     std::normal_distribution<double> normal;
@@ -318,11 +318,13 @@ TEST_CASE("the criteria of a table are those whose columns it has") {
     const auto table = fabricated({400}, {2}, 2);
     for (const auto* criterion : analysis::estimators()) {
         CHECK(&analysis::estimator(criterion->name()) == criterion);
+        if (criterion->of_training()) continue;
         for (const auto layer :
              {theory::Layer::last, theory::Layer::max, theory::Layer::mean, theory::Layer::output})
             for (const auto& name : criterion->columns(layer)) CHECK(analysis::has_column(table, name));
     }
-    CHECK_THROWS_AS(analysis::estimator("converges"), UsageError);
+    CHECK_THROWS_AS(analysis::estimator("converging"), UsageError);
+    CHECK(analysis::fit(table, {}).fits.size() == 2);
     CHECK_FALSE(analysis::has_column(table, "loss_final"));
     CHECK_THROWS_AS(analysis::column(table, "status"), std::invalid_argument);
 }

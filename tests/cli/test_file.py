@@ -457,7 +457,7 @@ class Strangers(Case):
                          {name: value for name, value in self.spec.items() if name != key})
 
     def test_values(self):
-        for key, value, says in (("trial", "training", "trial: 'training' is not one of first-step"),
+        for key, value, says in (("trial", "second-step", "trial: 'second-step' is not one of first-step, training"),
                                  ("activation", "softplus", "activation: 'softplus' is not one of relu"),
                                  ("engine", "sparse", "engine: 'sparse' is not one of dense, implicit"),
                                  ("width", [8, 8], "width: 8 is listed twice"), ("seeds", 0, "seeds: 0"),

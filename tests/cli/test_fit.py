@@ -60,15 +60,22 @@ def keys_by_table(report):
     """The keys of every object of a report, under the name of its table in docs/format.md."""
     found = {"the document": [report], "source": [report["source"]], "a fit": report["fits"], "a cell": [],
              "a local slope": [], "an exact curve": [], "an infinite curve": [], "asymptote": [], "an entry of curves": report["curves"],
-             "a cell's curve": []}
+             "a cell's curve": [], "kernel": [], "an entry of misalignment": [], "the training of the document": [],
+             "a trained cell": [], "a history": []}
     for fit in report["fits"]:
         found["a cell"] += fit["cells"]
+        found["kernel"] += [cell["kernel"] for cell in fit["cells"] if cell["kernel"]]
+        found["an entry of misalignment"] += fit["misalignment"] or []
         found["a local slope"] += fit["local_slopes"]
         found["an exact curve"] += fit["exact_curves"]["depth"] + fit["exact_curves"]["width"]
         found["an infinite curve"] += fit["infinite_curves"]
         found["asymptote"] += [fit["asymptote"]] if fit["asymptote"] else []
     for curves in report["curves"]:
         found["a cell's curve"] += curves["cells"]
+    if training := report["training"]:
+        found["the training of the document"] = [training]
+        found["a trained cell"] = training["cells"]
+        found["a history"] = [history for cell in training["cells"] for history in cell["histories"]]
     return {table: [set(entry) for entry in objects] for table, objects in found.items()}
 
 
@@ -119,6 +126,167 @@ def containing(interval, value):
 def theory_weight(width, depth):
     """Of a cell in regressions; layer last."""
     return 1 / np.expm1((13.2 * (depth - 1.2) + 7.6 * np.exp(0.75 * (1 - depth))) / width)
+
+
+TRAINING = ["--trial", "training", "--width", "16,64", "--depth", "2,4", "--seeds", "30", "--eta", "0.03:8:log16", "--eta-unit",
+            "absolute", "--steps", "8"]
+
+
+class TrainingReport(Case):
+    """The fit of a sweep of training against the same worked out from its losses."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.path = cls.shared_sweep(*TRAINING)
+        with h5py.File(cls.path) as file:
+            rows, loss = file["trials"][:], file["steps/loss"][:]
+        cls.eta = rows["eta"][:16]
+        shape = (2, 2, 30, 16)
+        cls.loss = loss.reshape(*shape, 9)
+        cls.kernels = rows["kernel_initial"].reshape(shape), rows["kernel_final"].reshape(shape)
+
+    def cells(self, *words):
+        fit, = self.fit(self.path, *words)["fits"]
+        self.assertEqual([(c["width"], c["depth"]) for c in fit["cells"]], [(16, 2), (16, 4), (64, 2), (64, 4)])
+        return fit, zip(fit["cells"], self.loss.reshape(4, 30, 16, 9))
+
+    def last_half(self, success):
+        """Of the fraction of networks x rates that succeed."""
+        fraction = success.mean(axis=0)
+        k = np.flatnonzero(fraction >= 0.5)
+        if len(k) == 0 or k[-1] + 1 == len(self.eta):
+            return None
+        k = k[-1]
+        part = (fraction[k] - 0.5) / (fraction[k] - fraction[k + 1])
+        return self.eta[k] * (self.eta[k + 1] / self.eta[k]) ** part
+
+    def assert_rate(self, cell, expected):
+        if expected is None:
+            self.assertIsNone(cell["eta_star"])
+            return self.assertTrue(cell["note"])
+        np.testing.assert_allclose(cell["eta_star"], expected, rtol=1e-9)
+        low, high = cell["ci95"]
+        self.assertTrue((low or 0) <= expected <= (high or np.inf))
+        k = np.searchsorted(self.eta, expected * (1 + 1e-12)) - 1
+        self.assertEqual(cell["kernel"]["eta"], self.eta[k])
+        return 1
+
+    def test_rates_that_half_of_the_networks_take(self):
+        found = 0
+        for step in (3, 8):
+            for criterion, fraction, succeeds in (
+                    ("converges", 0.01, lambda loss, bound: loss[..., -1] < bound),
+                    ("converges", 0.3, lambda loss, bound: loss[..., -1] < bound),
+                    ("reaches", 0.05, lambda loss, bound: np.nanmin(loss, axis=-1) < bound),
+                    ("stable", 4, lambda loss, bound: (loss <= bound[..., None]).all(axis=-1)),
+                    ("stable", 1.5, lambda loss, bound: (loss <= bound[..., None]).all(axis=-1))):
+                fit, cells = self.cells("--criterion", criterion, "--step", str(step), "--fraction", str(fraction))
+                self.assertEqual((fit["step"], fit["fraction"], fit["threshold"]), (step, fraction, None))
+                for cell, loss in cells:
+                    with self.subTest(criterion=criterion, step=step, fraction=fraction, width=cell["width"]):
+                        expected = self.last_half(succeeds(loss[..., :step + 1], fraction * loss[..., 0]))
+                        found += self.assert_rate(cell, expected) or 0
+        self.assertGreater(found, 20)
+
+    def test_best_rate(self):
+        for step in (2, 4):
+            fit, cells = self.cells("--criterion", "best", "--step", str(step))
+            self.assertIsNone(fit["fraction"])
+            for cell, loss in cells:
+                mean = np.log(np.nan_to_num(loss[..., step], nan=np.inf)).mean(axis=0)
+                k = int(np.argmin(mean))
+                self.assertTrue(0 < k < 15)
+                x = np.log(self.eta[k - 1:k + 2])
+                if np.isfinite(mean[k + 1]):
+                    a, b, _ = np.polyfit(x - x[1], mean[k - 1:k + 2], 2)
+                    self.assert_rate(cell, np.exp(x[1] - b / (2 * a)))
+                else:
+                    self.assert_rate(cell, self.eta[k])
+
+    def test_kernels_and_curves(self):
+        report = self.fit(self.path, "--step", "4")
+        best = report["fits"][1]
+        for i, (cell, trained) in enumerate(zip(best["cells"], report["training"]["cells"])):
+            initial, final = (kernel.reshape(4, 30, 16)[i] for kernel in self.kernels)
+            final = np.where(np.isnan(final), np.inf, final)
+            kernel = cell["kernel"]
+            k = list(self.eta).index(kernel["eta"])
+            np.testing.assert_allclose(kernel["initial"]["value"], np.median(initial[:, 0]), rtol=1e-12)
+            np.testing.assert_allclose(kernel["final"]["value"], np.median(final[:, k]), rtol=1e-12)
+            np.testing.assert_allclose(kernel["eta_star_final"], cell["eta_star"] * np.median(final[:, k]), rtol=1e-12)
+            # Order statistics 10 and 21 of 30 hold the median with 95 %.
+            np.testing.assert_allclose(kernel["initial"]["ci95"], np.sort(initial[:, 0])[[9, 20]], rtol=1e-12)
+            loss = self.loss.reshape(4, 30, 16, 9)[i]
+            loss = np.where(np.isnan(loss), np.inf, loss / loss[..., :1])
+            medians = np.median(loss[..., 4], axis=0)
+            np.testing.assert_allclose([np.inf if x is None else x for x in trained["loss"]], medians, rtol=1e-12)
+            history = trained["histories"][0]
+            k = list(self.eta).index(history["eta"])
+            self.assertEqual(history["step"], list(range(9)))
+            np.testing.assert_allclose(history["loss"], np.median(loss[:, k], axis=0), rtol=1e-12)
+        self.assertIsNone(self.fit(self.path, "--criterion", "best")["fits"][0]["cells"][0]["exact"])
+
+    def test_exponents_and_misalignment(self):
+        for fit in self.fit(self.path, "--step", "4")["fits"]:
+            cells = [cell for cell in fit["cells"] if cell["ci95"] and None not in cell["ci95"]]
+            self.assertEqual(fit["weights"], "n/L")
+            if len(cells) < 4:
+                continue
+            design = np.array([[1, np.log(c["width"]), np.log(c["depth"])] for c in cells])
+            root = np.array([c["width"] / c["depth"] for c in cells])**0.5
+            slopes = np.linalg.lstsq(root[:, None] * design, root * np.log([c["eta_star"] for c in cells]), rcond=None)[0]
+            for axis, slope in zip(("width", "depth"), slopes[1:]):
+                np.testing.assert_allclose(fit["exponents"][axis]["value"], slope, atol=1e-9)
+            over = {(s["over"], s["of"], s["at"]): s for s in fit["misalignment"]}
+            logs = np.log([c["eta_star"] for c in cells]).reshape(2, 2)
+            observed = ((logs - logs.mean(axis=0))**2).sum() / 2
+            np.testing.assert_allclose(over["width", "none", None]["observed"], observed**0.5, atol=1e-9)
+            slope = fit["exponents"]["depth"]["value"]
+            for of, power in (("theory", -1.5), ("fit", slope)):
+                left = logs - power * np.log([2, 4])
+                observed = ((left - left.mean(axis=1, keepdims=True))**2).sum() / 2
+                np.testing.assert_allclose(over["depth", of, None]["observed"], observed**0.5, atol=1e-9)
+                np.testing.assert_allclose(over["depth", of, None]["exponent"], power, atol=1e-9)
+
+    def test_text(self):
+        text = self.succeed("fit", self.path, "--step", "4")
+        for words in ("half of the networks have loss_4 < 0.01 loss_0", "smallest mean over networks of log loss_4",
+                      "misalignment", "eta* lam_T", "depth exponent b"):
+            self.assertIn(words, text)
+        self.assertEqual(text, self.succeed("fit", self.path, "--step", "4"))
+
+    def test_damaged_losses_are_no_divergence(self):
+        grid = ["--trial", "training", "--width", "16", "--depth", "2", "--seeds", "4", "--eta", "0.1,0.4,1.6", "--steps", "3"]
+        path = self.sweep(*grid)
+        row = 3 * 3 + 1  # of the last network
+        before = self.fit(path)
+        with h5py.File(path, "r+") as file:
+            file["steps/loss"][row, 2] += 1
+        after = self.fit(path)
+        self.assertEqual(before["rows"], {"all": 12, "finished": 12, "pending": 0, "failed": 0, "damaged": 0})
+        self.assertEqual(after["rows"], {"all": 12, "finished": 11, "pending": 0, "failed": 0, "damaged": 1})
+        self.assertIn("1 of 12 rows are damaged and left out", after["warnings"])
+        self.assertEqual([cell["networks"] for fit in after["fits"] for cell in fit["cells"]], [3] * 4)
+        # As of the other networks alone.
+        three = self.sweep(*grid[:7], "3", *grid[8:], name="three.h5")
+        alone = self.fit(three)
+        self.assertEqual(after["fits"], alone["fits"])
+        self.assertEqual(after["training"], alone["training"])
+        result = self.etastar("status", path)
+        self.assertEqual(result.returncode, 4)
+        self.assertIn("pending          1\ndamaged rows     1\ncomplete         no\n", result.stdout)
+
+    def test_refused(self):
+        for words, says in ((["--threshold", "1"], ["threshold", "first step"]), (["--layer", "max"], ["layer"]),
+                            (["--relative"], ["relative"]), (["--statistic", "median"], ["statistic"]),
+                            (["--step", "9"], ["step", "9", "8 steps"]), (["--step", "0"], ["step", "0"]),
+                            (["--fraction", "x"], ["fraction", "x"]), (["--fraction", "0"], ["fraction", "0"]),
+                            (["--criterion", "stable", "--fraction", "0.5"], ["fraction", "0.5", "at least 1"]),
+                            (["--criterion", "reaches", "--fraction", "2"], ["fraction", "2", "at most 1"]),
+                            (["--criterion", "best", "--fraction", "0.5"], ["fraction", "best"]),
+                            (["--criterion", "linear"], ["linear", "column"]),
+                            (["--criterion", "linear", "--step", "2"], ["step", "training"])):
+            self.refuse(2, "fit", self.path, *words, says=says)
 
 
 class AlongTheory(Case):
@@ -363,8 +531,10 @@ class Report(AlongTheory):
     def test_keys_are_the_documented_ones(self):
         documented = documented_keys()
         found = keys_by_table(self.fit(self.path, "--threshold", "1", "--threshold", "1e9"))
+        training = keys_by_table(self.fit(self.shared_sweep(*TRAINING)))
         self.assertEqual(set(found), set(documented))
         for table, objects in found.items():
+            objects = objects + training[table]
             self.assertTrue(objects, table)
             self.assertEqual(set.union(*objects), documented[table], table)
             for keys in objects:

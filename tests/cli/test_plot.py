@@ -23,8 +23,6 @@ class PlotCase(Case):
         # Matplotlib's cache goes beside the shared sweep: built once, and not in the user's home.
         cls.cache = str(cls.path.parent)
 
-
-class Plot(PlotCase):
     def plot(self, *words, tool=TOOL, **env):
         return run([sys.executable, tool, *words], self.dir,
                    env={**environment(), "MPLCONFIGDIR": self.cache, "ETASTAR_BIN": str(BINARY), **env})
@@ -46,6 +44,8 @@ class Plot(PlotCase):
                     self.assertIn(word, result.stderr)
                 self.assertEqual(result.stdout, "")
 
+
+class Plot(PlotCase):
     def test_figures(self):
         result = self.draw(self.path, "-o", "new/figures")
         self.assertEqual(result.stderr, "")
@@ -160,7 +160,7 @@ class Plot(PlotCase):
                             ([self.path, "-o", "new", "--threshold", "nan"], ["--threshold", "nan"]),
                             ([self.path, "-o", "new", "--threshold", "x"], ["--threshold", "x"]),
                             ([self.path, "-o", "new", "--layer", "first"], ["--layer", "first"]),
-                            ([self.path, "-o", "new", "--criterion", "best"], ["criterion", "best", "linear"]),
+                            ([self.path, "-o", "new", "--criterion", "worst"], ["criterion", "worst", "linear"]),
                             (["fit.json", "-o", "new", "--criterion", "best"], ["fit.json", "criterion", "best", "linear"]),
                             (["fit.json", "-o", "new", "--threshold", "2"], ["fit.json", "threshold", "2.0"]),
                             (["fit.json", "-o", "new", "--layer", "mean"], ["fit.json", "layer", "mean", "last"]),
@@ -191,6 +191,41 @@ class Plot(PlotCase):
     def test_folder_that_cannot_be(self):
         (self.dir / "text").write_text("")
         self.refuse_all(3, [([self.path, "-o", "text"], ["text"])])
+
+
+class DrawTraining(PlotCase):
+    """The figures of a sweep of training."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.path = cls.shared_sweep("--trial", "training", "--width", "16,32", "--depth", "2,4,8", "--seeds", "8", "--steps", "6",
+                                    "--eta", "0.05:30:log12")
+        cls.cache = str(cls.path.parent)
+
+    def test_figures(self):
+        self.draw(self.path, "-o", "table", "--format", "png", "--step", "4")
+        self.succeed("fit", self.path, "--json", "fit.json", "--step", "4")
+        self.draw("fit.json", "-o", "json", "--format", "png", ETASTAR_BIN="/absent", PATH="")
+        names = ["eta_star.png", "kernel.png", "loss.png", "loss_steps.png"]
+        self.assertEqual(sorted(os.listdir(self.dir / "table")), names)
+        for name in names:
+            data = (self.dir / "table" / name).read_bytes()
+            self.assertTrue(data == (self.dir / "json" / name).read_bytes(), name)
+            self.assertGreater(len(data), 20000, name)
+        self.refuse_all(2, [(["fit.json", "-o", "new", "--step", "5"], ["fit.json", "step", "5", "4"]),
+                            (["fit.json", "-o", "new", "--threshold", "1"], ["fit.json", "threshold"]),
+                            ([self.path, "-o", "new", "--threshold", "1"], ["threshold"]),
+                            ([self.path, "-o", "new", "--fraction", "0"], ["--fraction"])])
+
+    def test_little(self):
+        # One cell, of which nothing has an estimate; two widths of one depth, and one criterion.
+        self.sweep("--trial", "training", "--width", "8", "--depth", "2", "--seeds", "1", "--eta", "1e-9", "--eta-unit",
+                   "absolute", "--steps", "2")
+        self.draw("sweep.h5", "-o", "new", "--format", "png")
+        self.sweep("--trial", "training", "--width", "8,16", "--depth", "2", "--seeds", "4", "--eta", "0.1:30:log8", "--steps",
+                   "4", "--overwrite")
+        self.draw("sweep.h5", "-o", "new", "--format", "png", "--criterion", "converges", "--fraction", "0.5")
+        self.assertEqual(len(os.listdir(self.dir / "new")), 4)
 
 
 class Drawing(PlotCase):

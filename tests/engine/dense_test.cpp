@@ -225,9 +225,7 @@ TEST_CASE("weights that do not fit the budget are drawn again with identical res
         return trial::first_step_rows(id, rates, engine.run(id, rates));
     };
     for (const std::size_t layers : {0, 1, 3}) {
-        const auto budget = [&]<class T>(T) {
-            return layers * engine::aligned_count<T>(70 * 70) * sizeof(T);
-        };
+        const auto budget = [&]<class T>(T) { return layers * aligned_count<T>(70 * 70) * sizeof(T); };
         const auto ample = engine::default_weight_budget;
         CHECK(test::same_bytes(run(float{}, budget(float{})), run(float{}, ample)));
         CHECK(test::same_bytes(run(double{}, budget(double{})), run(double{}, ample)));

@@ -1,9 +1,6 @@
-#ifndef ETASTAR_CATCH_V3
-#define CATCH_CONFIG_RUNNER
-#endif
 #include "etastar/parallel/mpi.hpp"
 
-#include "catch.hpp"
+#include "session.hpp"
 #include "world.hpp"
 
 #include <iostream>
@@ -23,7 +20,7 @@ int main(int argc, char** argv) {
     std::ostringstream muffled;
     auto* const terminal = std::cout.rdbuf();
     if (mpi.world().rank() != 0) std::cout.rdbuf(muffled.rdbuf());
-    const int failures = Catch::Session().run(argc, argv);
+    const int failures = etastar::test::run_tests(argc, argv);
     std::cout.rdbuf(terminal);
     if (mpi.world().rank() != 0 && failures != 0)
         std::cout << "rank " << mpi.world().rank() << ":\n" << muffled.str();

@@ -14,6 +14,7 @@
 #include "models.hpp"
 #include "score.hpp"
 #include "support.hpp"
+#include "two_sample.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -97,22 +98,6 @@ double largest_score(const Terms& terms, std::size_t samples) {
     return worst;
 }
 
-// Kolmogorov-Smirnov: sqrt(n m / (n + m)) times the distance; above 2.9 with probability 1e-7.
-double two_sample(Vector a, Vector b) {
-    std::sort(a.begin(), a.end());
-    std::sort(b.begin(), b.end());
-    double distance = 0;
-    for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-        const double x = std::min(a[i], b[j]);
-        while (i < a.size() && a[i] <= x) ++i;
-        while (j < b.size() && b[j] <= x) ++j;
-        distance = std::max(distance, std::abs(static_cast<double>(i) / static_cast<double>(a.size())
-                                               - static_cast<double>(j) / static_cast<double>(b.size())));
-    }
-    return distance
-           * std::sqrt(static_cast<double>(a.size() * b.size()) / static_cast<double>(a.size() + b.size()));
-}
-
 using Column = double trial::FirstStepRow::*;
 const std::pair<const char*, Column> columns[] = {
     {"output", &trial::FirstStepRow::output},
@@ -184,7 +169,7 @@ void check_that_nothing_tells_apart(const sweep::Spec& spec, const Shape& shape,
         for (std::size_t c = 0; c < std::size(columns); ++c) {
             INFO("n = " << shape.width << ", L = " << shape.depth << ", " << test::describe(spec.model)
                         << ", eta " << spec.eta[k] << ", " << columns[c].first);
-            CHECK(two_sample(dense[k][c], implicit[k][c]) < bound);
+            CHECK(test::two_sample(dense[k][c], implicit[k][c]) < bound);
         }
 }
 
@@ -225,7 +210,7 @@ TEST_CASE("the table of another model is told apart") {
         const auto implicit = table(other, engine::EngineKind::implicit, 17, 5, 4000);
         double worst = 0;
         for (std::size_t c = 0; c < std::size(columns); ++c)
-            worst = std::max(worst, two_sample(dense[0][c], implicit[0][c]));
+            worst = std::max(worst, test::two_sample(dense[0][c], implicit[0][c]));
         return worst;
     };
     CHECK(distance([](auto&) {}) < 3.3);
@@ -289,10 +274,10 @@ TEST_CASE("a wrong engine would be told apart by its table") {
     const auto dense = table(spec, engine::EngineKind::dense, 24, 4, 3000);
     auto other = spec;
     other.eta = {0.115};
-    CHECK(two_sample(dense[0][4], table(other, engine::EngineKind::implicit, 24, 4, 3000)[0][4]) > 2.9);
+    CHECK(test::two_sample(dense[0][4], table(other, engine::EngineKind::implicit, 24, 4, 3000)[0][4]) > 2.9);
     other = spec;
     other.model.train = Train::hidden;
-    CHECK(two_sample(dense[0][7], table(other, engine::EngineKind::implicit, 24, 4, 3000)[0][7]) > 2.9);
+    CHECK(test::two_sample(dense[0][7], table(other, engine::EngineKind::implicit, 24, 4, 3000)[0][7]) > 2.9);
 }
 
 TEST_CASE("the implicit engine has the exact moments, also at widths no dense engine reaches") {

@@ -47,12 +47,35 @@ const std::map<std::string_view, Value> values{
     {"train", {"hidden", "hidden"}},
     {"rates", {"global", "global"}},
     {"profile", {"", true}},
+    {"steps", {"12", 12}},
+    {"samples", {"4", 4}},
+    {"data", {"linear", "linear"}},
+    {"online", {"", true}},
+    {"batch", {"2", 2}},
+    {"momentum", {"0.5", 0.5}},
 };
 
 sweep::Spec default_spec() {
     sweep::Spec spec;
     for (const auto& each : sweep::fields())
         if (!each.is_flag()) each.parse(spec, each.option(), std::string(each.standard));
+    return spec;
+}
+
+sweep::Spec training_spec() {
+    auto spec = test::small_spec();
+    spec.trial = sweep::training_trial;
+    return spec;
+}
+
+// Of a trial, model and optimizer that have what the field is about.
+sweep::Spec spec_with(std::string_view key) {
+    auto spec = default_spec();
+    if (!field(key).is_in(spec)) spec.trial = sweep::training_trial;
+    if (key == "leak") spec.model.activation = model::activation_of<model::LeakyRelu>;
+    if (key == "branch_power") spec.model.architecture = model::architecture_of<model::Residual>;
+    if (key == "batch") spec.training.data.samples = 3;
+    if (key == "momentum") spec.training.memory = engine::Memory::momentum;
     return spec;
 }
 
@@ -68,30 +91,40 @@ TEST_CASE("fields stand in the file in their order") {
         "trial",        "width",     "depth",     "eta",        "eta_unit", "seeds",           "first_seed",
         "engine",       "precision", "input_dim", "activation", "leak",     "weight_variance", "architecture",
         "branch_power", "biases",    "optimizer", "train",      "rates",    "profile"};
-    std::vector<std::string> keys;
-    for (const auto& each : sweep::fields()) keys.emplace_back(each.key);
-    CHECK(keys == order);
-    keys.clear();
-    const auto tree = Json::parse(to_json(test::small_spec()));
-    for (const auto& [key, value] : tree.items()) keys.push_back(key);
-    CHECK(keys == order);
+    const auto keys = [](const sweep::Spec& spec) {
+        std::vector<std::string> list;
+        const auto tree = Json::parse(to_json(spec));
+        for (const auto& [key, value] : tree.items()) list.push_back(key);
+        return list;
+    };
+    CHECK(keys(test::small_spec()) == order);
+
+    auto of_training = order;
+    of_training.pop_back();
+    of_training.insert(of_training.end(), {"steps", "samples", "data", "online", "batch"});
+    auto spec = training_spec();
+    CHECK(keys(spec) == of_training);
+    spec.training.memory = engine::Memory::momentum;
+    of_training.emplace_back("momentum");
+    CHECK(keys(spec) == of_training);
+    spec.training.data.online = true;
+    of_training.erase(of_training.end() - 2);
+    CHECK(keys(spec) == of_training);
 }
 
 TEST_CASE("every field round-trips through its option and through JSON, and touches no other") {
     for (const auto& each : sweep::fields()) {
         INFO(each.key);
-        // Of a model that has what the field is about.
-        auto standard = default_spec();
-        if (each.key == "leak") standard.model.activation = model::activation_of<model::LeakyRelu>;
-        if (each.key == "branch_power") standard.model.architecture = model::architecture_of<model::Residual>;
+        const auto standard = spec_with(each.key);
         const auto& value = values.at(each.key); // a new field needs a value here
         auto spec = standard;
         each.parse(spec, each.option(), value.text);
         CHECK(each.write(spec) == value.json);
         CHECK(each.write(standard) != value.json);
         const auto differences = sweep::differences(spec, standard);
-        // An activation has a weight variance of its own.
-        CHECK(differences.size() == (each.key == "activation" || each.key == "leak" ? 2 : 1));
+        // An activation has a weight variance of its own; a full batch is as large as there are samples.
+        const bool two = each.key == "activation" || each.key == "leak" || each.key == "samples";
+        CHECK(differences.size() == (two ? 2 : 1));
         CHECK(differences.at(0).field == each.key);
 
         auto read = standard;
@@ -115,7 +148,7 @@ TEST_CASE("options are keys with dashes; flags have no default; some fields are 
     CHECK(field("width").option() == "width");
     for (const auto& each : sweep::fields()) {
         INFO(each.key);
-        CHECK(each.is_flag() == (each.key == "profile" || each.key == "biases"));
+        CHECK(each.is_flag() == (each.key == "profile" || each.key == "biases" || each.key == "online"));
         constexpr std::string_view of_model[] = {"input_dim",    "activation",   "leak",   "weight_variance",
                                                  "architecture", "branch_power", "biases", "optimizer",
                                                  "train",        "rates"};
@@ -151,17 +184,99 @@ TEST_CASE("what cannot be parsed names the option") {
 }
 
 TEST_CASE("an unknown or missing key, or a value of another type, is refused by its name") {
-    const auto whole = Json::parse(to_json(test::small_spec()));
-    REQUIRE(refusal(whole).empty());
-    auto more = whole;
-    more["momentum"] = 0.9;
-    CHECK(refusal(more) == "spec: 'momentum' is not known to this version of Etastar");
-    for (const auto& each : sweep::fields()) {
-        auto less = whole;
-        less.erase(std::string(each.key));
-        CHECK(refusal(less) == "spec: '" + std::string(each.key) + "' is missing");
-        auto other = whole;
-        other[std::string(each.key)] = Json::object();
-        CHECK_FALSE(refusal(other).empty());
+    for (const auto& spec : {test::small_spec(), training_spec()}) {
+        const auto whole = Json::parse(to_json(spec));
+        REQUIRE(refusal(whole).empty());
+        auto more = whole;
+        more["decay"] = 0.9;
+        CHECK(refusal(more) == "spec: 'decay' is not known to this version of Etastar");
+        for (const auto& each : sweep::fields()) {
+            const std::string key(each.key);
+            auto other = whole;
+            other[key] = Json::object();
+            CHECK_FALSE(refusal(other).empty());
+            if (each.is_in(spec)) {
+                auto less = whole;
+                less.erase(key);
+                CHECK(refusal(less) == "spec: '" + key + "' is missing");
+            } else {
+                other[key] = values.at(each.key).json;
+                CHECK(refusal(other) == "spec: '" + key + "' is not known here: it " + each.absence(spec));
+            }
+        }
     }
+}
+
+TEST_CASE("the spec of a first step says nothing of training") {
+    CHECK(
+        to_json(test::small_spec())
+        == R"({"trial":"first-step","width":[8,16],"depth":[2,3],"eta":[0.01,0.1,1.0],"eta_unit":"absolute",)"
+           R"("seeds":5,"first_seed":0,"engine":"dense","precision":"single","input_dim":4,"activation":"relu",)"
+           R"("leak":0.1,"weight_variance":2.0,"architecture":"mlp","branch_power":0.5,"biases":false,)"
+           R"("optimizer":"sgd","train":"all","rates":"mup","profile":false})");
+}
+
+TEST_CASE("one key is the optimizer of first steps and of training") {
+    struct Case {
+        const char* name;
+        model::Optimizer first;
+        engine::Memory memory;
+        bool trains;
+        bool steps;
+    };
+    using engine::Memory;
+    const Case cases[] = {{"sgd", model::optimizer_of<model::Sgd>, Memory::none, true, true},
+                          {"sign", model::optimizer_of<model::Sign>, Memory::none, false, true},
+                          {"normalized", model::optimizer_of<model::Normalized>, Memory::none, false, true},
+                          {"momentum", model::optimizer_of<model::Sgd>, Memory::momentum, true, false},
+                          {"adam", model::optimizer_of<model::Sign>, Memory::adam, true, false}};
+    for (const auto& each : cases)
+        for (const bool trains : {false, true}) {
+            INFO(each.name << trains);
+            auto spec = trains ? training_spec() : test::small_spec(); // dense
+            spec.training.memory = Memory::adam;
+            field("optimizer").parse(spec, "optimizer", each.name);
+            CHECK(spec.model.optimizer == each.first);
+            CHECK(spec.training.memory == each.memory);
+            CHECK(sweep::optimizer_name(spec) == each.name);
+            const auto why = test::refusal_of<UsageError>([&] { sweep::validate(spec); });
+            CHECK(why.empty() == (trains ? each.trains : each.steps));
+            if (why.empty())
+                CHECK(sweep::from_json(to_json(spec)) == spec);
+            else
+                CHECK(why.rfind("optimizer: '" + std::string(each.name) + "'", 0) == 0);
+        }
+    auto spec = training_spec();
+    field("optimizer").parse(spec, "optimizer", "adam");
+    spec.engine = engine::EngineKind::implicit;
+    CHECK(test::refusal_of<UsageError>([&] { sweep::validate(spec); }).find("--engine dense")
+          != std::string::npos);
+    CHECK(test::refusal_of<UsageError>([&] { field("optimizer").parse(spec, "optimizer", "adagrad"); })
+          == "optimizer: 'adagrad' is not one of sgd, sign, normalized, momentum, adam");
+}
+
+TEST_CASE("the whole of the samples is a batch, whether it was given or not") {
+    auto spec = training_spec();
+    spec.training.data.samples = 6;
+    auto same = spec;
+    same.training.data.batch = 6;
+    CHECK(same == spec);
+    CHECK(to_json(same) == to_json(spec));
+    field("batch").parse(same, "batch", "3");
+    CHECK(Json::parse(to_json(same)).at("batch") == 3);
+    CHECK(sweep::differences(same, spec).size() == 1);
+    field("batch").parse(same, "batch", "all");
+    CHECK(same == spec);
+    auto none = Json::parse(to_json(spec));
+    none["batch"] = 0;
+    CHECK(refusal(none) == "spec: '0' is no value of 'batch'");
+}
+
+TEST_CASE("specs differ in what both of them have") {
+    auto training = training_spec();
+    training.model.input_dim += 1;
+    training.training.memory = engine::Memory::momentum;
+    std::vector<std::string> names;
+    for (const auto& each : sweep::differences(training, test::small_spec())) names.push_back(each.field);
+    CHECK(names == std::vector<std::string>{"trial", "input_dim", "optimizer"});
 }

@@ -22,7 +22,7 @@ TEST_CASE("kinds are found by name, and the message names the choices") {
         trial::find_kind("second-step");
         FAIL_CHECK("found");
     } catch (const UsageError& error) {
-        CHECK(std::string(error.what()) == "trial: 'second-step' is not one of first-step");
+        CHECK(std::string(error.what()) == "trial: 'second-step' is not one of first-step, training");
     }
 }
 

@@ -29,7 +29,12 @@ struct Range {
 
 struct FitOptions {
     std::vector<const Estimator*> criteria; // none: every one whose columns the rows have
-    std::vector<double> thresholds{1.0};
+    // Of the criteria of a first step. None: 1.
+    std::vector<double> thresholds;
+    // Of those of training: after this step, none: the last one; and the fraction Q of the first loss, where it is one that
+    // the criterion accepts, else and with none the criterion's own.
+    std::optional<std::uint32_t> step;
+    std::optional<double> fraction;
     theory::Layer layer = theory::Layer::last;
     Average statistic = Average::mean;
     // Thresholds are multiples of E z^2 of the same layers, its mean over the cell's networks.
@@ -39,6 +44,20 @@ struct FitOptions {
     std::size_t resamples = 2000;
     std::uint64_t seed = 0;
     bool curves = false; // also what figures need
+};
+
+// A median over networks, with the interval between order statistics. Infinite where half of them are.
+struct Median {
+    double value = std::numeric_limits<double>::quiet_NaN();
+    Interval ci95;
+};
+
+// The tangent kernel's largest eigenvalue at eta*: before the first step, and after the last one at the largest rate up to
+// eta*. Infinite for a network that has diverged.
+struct KernelFit {
+    double eta = 0; // that rate
+    Median initial;
+    Median final;
 };
 
 // eta* of one (width, depth). Absent values do not exist: `note` says why.
@@ -63,6 +82,10 @@ struct CellFit {
     // Of the mean response against its exact expectation; where there is none, of log eta* against infinite width, if
     // what finite width changes is well below the error.
     std::optional<double> z;
+    std::optional<KernelFit> kernel; // of training
+    // Of training: log eta* of resamples of the networks, the i-th of one cell independent of that of another; infinite where
+    // the rates do not bracket it.
+    std::vector<double> resampled;
     std::string note;
 };
 
@@ -94,13 +117,23 @@ public:
     virtual std::string_view name() const = 0;        // as --criterion and the JSON have it
     virtual std::string_view description() const = 0; // a few words for --help
 
+    // Of training: a step, and mostly a fraction of the first loss, stand for layer and threshold.
+    virtual bool of_training() const { return false; }
+
+    // Q where none is given; nothing where the criterion has no Q.
+    virtual std::optional<double> standard_fraction() const { return std::nullopt; }
+    virtual bool accepts_fraction(double) const { return false; }
+
+    // What eta* is, as a sentence's end, of training.
+    virtual std::string statement(std::uint32_t /*step*/, double /*fraction*/) const { return {}; }
+
     // eta* is proportional to the root of the threshold, and all else is the same for every threshold.
     virtual bool scales() const { return false; }
 
     // Real-valued columns that it reads.
     virtual std::vector<std::string> columns(theory::Layer layer) const = 0;
 
-    // Everything of the cell's fit but `exact`.
+    // Everything of the cell's fit but `exact`. Training has no threshold.
     virtual CellFit estimate(const Cell& cell, const FitOptions& options, double threshold) const = 0;
 
     // eta* by theory at that width and depth; nothing where there is no theory or no such rate.

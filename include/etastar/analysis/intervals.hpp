@@ -17,6 +17,7 @@ enum class IntervalMethod {
     bootstrap_t,      // Studentised bootstrap
     control_variates, // regression on quantities of known mean
     order_statistics, // of a median
+    bootstrap,        // percentiles of resamples
 };
 
 // Which resamples: how many, and the name of their random stream.
@@ -80,10 +81,11 @@ double median(std::vector<double> values);
 template <>
 struct etastar::Names<etastar::analysis::IntervalMethod> {
     static constexpr std::string_view what = "interval";
-    static constexpr NameTable<analysis::IntervalMethod, 5> table{
+    static constexpr NameTable<analysis::IntervalMethod, 6> table{
         {{"none", analysis::IntervalMethod::none},
          {"log-normal", analysis::IntervalMethod::log_normal},
          {"bootstrap-t", analysis::IntervalMethod::bootstrap_t},
          {"control variates", analysis::IntervalMethod::control_variates},
-         {"order statistics", analysis::IntervalMethod::order_statistics}}};
+         {"order statistics", analysis::IntervalMethod::order_statistics},
+         {"bootstrap", analysis::IntervalMethod::bootstrap}}};
 };

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,25 @@ bool has_column(const TrialTable& table, std::string_view name);
 
 // Valid as long as the table. Throws std::invalid_argument for a name that is none of a real-valued column.
 Column column(const TrialTable& table, std::string_view name);
+
+// A table that the kind of trial keeps beside the rows: numbers of each row, NaN where there is nothing to tell.
+class Series {
+public:
+    std::size_t columns() const { return columns_; }
+    std::span<const double> operator[](std::uint64_t row) const {
+        return values_.subspan(row * columns_, columns_);
+    }
+
+private:
+    friend Series series(const TrialTable&, std::string_view);
+    Series(std::span<const double> values, std::size_t columns) : values_(values), columns_(columns) {}
+
+    std::span<const double> values_;
+    std::size_t columns_;
+};
+
+// Valid as long as the table. Throws std::invalid_argument for a name that is none of a table of rows that is analysed.
+Series series(const TrialTable& table, std::string_view name);
 
 // The rows of one (width, depth): networks x rates.
 struct Cell {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,16 +17,21 @@ namespace etastar::app {
 
 using Arguments = std::vector<std::string>; // of a command, without the command's name
 
-// Options of `plan` and `sweep`, from the command line and the --config file.
+// Options of `plan` and `sweep`, from the command line and the --config file, to be completed.
 struct SweepOptions {
     sweep::Spec spec;
     std::optional<sweep::Spec> shard_of; // the whole sweep where spec is a shard of it
     std::string shard;                   // "3/16"
+    std::filesystem::path data;          // of the user's examples, which are in the spec; empty for none
     std::filesystem::path output;
     bool resume = false; // what is left of an existing file
     bool overwrite = false;
     std::optional<double> time_limit; // seconds
     std::size_t weight_budget = 0;    // bytes
+
+    // Reads the files that the options name and checks the spec that all of them make, which is not one before: apart from
+    // the command line, for a file system may hang. Throws UsageError and FileError.
+    std::function<void(SweepOptions&)> complete;
 };
 
 struct FitCommandOptions {

@@ -21,7 +21,8 @@ struct Tally {
     std::uint64_t finished = 0; // networks
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
-    std::uint64_t damaged = 0; // rows of /trials, and of tables for which alone a network is pending
+    std::uint64_t damaged =
+        0; // rows of /trials, and those for which a table alone is damaged, or of another run
 
     std::vector<std::uint64_t> left; // networks that a resumed sweep runs: those not finished, ascending
 };
@@ -57,6 +58,11 @@ public:
     // Records of networks from `first` on, back to back; rows as above. Rows of tables that do not match their checksum
     // become NaN.
     void read_records(std::uint64_t first, std::uint64_t count, trial::Bytes records);
+
+    // The same. A network whose rows have all run, but whose tables are damaged or not of its rows, is not finished: the
+    // rows of the rates whose part of a table is damaged, or the first where that cannot be told, become pending and are
+    // counted as damaged.
+    void read_checked_records(std::uint64_t first, std::uint64_t count, trial::Bytes records);
 
     // A string attribute of /provenance; empty if there is none.
     std::string provenance(const char* name) const;

@@ -16,6 +16,8 @@ enum class Role : std::uint32_t {
     backward = 5, // (W^l)^T delta,
     change = 7,   // and W^l dh
     resample = 6, // bootstrap resampling of networks
+    teacher = 8,  // weights of a linear teacher
+    batch = 9,    // which examples make a minibatch
 };
 
 // The name of a stream. Distinct names give streams that never overlap.

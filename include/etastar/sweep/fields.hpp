@@ -18,12 +18,17 @@ struct Field {
     std::string help;          // of the option
     bool of_model = false;     // the model's own: an option of `theory`, too
 
+    // Why a spec has no such field, which may then not be given and is not in the file; empty where it has. What this
+    // depends on are fields before this one.
+    std::function<std::string(const Spec& spec)> absence;
+
     // From the command line; `option` names it in the UsageError.
     std::function<void(Spec& spec, std::string_view option, const std::string& text)> parse;
     std::function<void(Spec& spec, const nlohmann::ordered_json& value)> read;
     std::function<nlohmann::ordered_json(const Spec& spec)> write;
 
     bool is_flag() const { return standard.empty(); }
+    bool is_in(const Spec& spec) const { return absence(spec).empty(); }
     std::string option() const; // the key with - for _
 };
 

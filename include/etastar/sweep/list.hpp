@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,9 @@ std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::stri
 // One finite number of either sign. Throws UsageError.
 double parse_real(std::string_view option, std::string_view text);
 
-// The same for one integer. Throws UsageError.
-std::uint32_t parse_integer(std::string_view option, std::string_view text);
+// One integer from 1 to `most`. Throws UsageError.
+std::uint32_t parse_integer(std::string_view option, std::string_view text,
+                            std::uint32_t most = std::numeric_limits<std::uint32_t>::max());
 
 // A positive (or with zero_allowed non-negative) decimal integer and nothing else. Throws UsageError.
 std::uint64_t parse_count(std::string_view option, std::string_view text, bool zero_allowed = false);

@@ -109,6 +109,7 @@ struct Table {
     std::string_view name;
     std::uint64_t rows = 1;    // of one network
     std::uint64_t columns = 0; // NaN where there is nothing to tell
+    bool analysed = false;     // `fit` reads it
 };
 
 // Where the parts of a record, everything that is kept of one network, stand: its rows, then its part of each table.

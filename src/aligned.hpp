@@ -4,7 +4,7 @@
 #include <new>
 #include <vector>
 
-namespace etastar::engine {
+namespace etastar {
 
 // Where operands of the BLAS begin: some of its kernels (OpenBLAS's for processors with SSE3) sum in an order that
 // depends on the address modulo a vector's length. A cache line holds a whole number of the longest vectors.
@@ -39,4 +39,4 @@ constexpr std::size_t aligned_count(std::size_t count) {
     return (count + step - 1) / step * step;
 }
 
-} // namespace etastar::engine
+} // namespace etastar
