@@ -603,7 +603,7 @@ class Readers(Case):
             self.assertEqual(int(told["finished"]) + int(told["pending"]), 9000)
             seen.add(int(told["finished"]))
         self.assertEqual(sweep.result().returncode, 0)
-        self.assertGreater(len(seen), 3)
+        self.assertTrue(seen - {0, 9000}, "no read while it was written")
         self.assertEqual(self.etastar("status", path).returncode, 0)
 
 
