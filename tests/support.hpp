@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <string>
 #include <vector>
@@ -126,6 +127,15 @@ inline void write_record(io::SweepFile& file, std::uint64_t network, const std::
 }
 inline void write_network(io::SweepFile& file, std::uint64_t network) {
     write_record(file, network, made_up_record(file.plan(), file.layout(), network));
+}
+
+// Changes a bit of the file's byte at this place.
+inline void flip_byte(const std::filesystem::path& path, std::uint64_t at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    const char old = static_cast<char>(file.get());
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(old ^ 0x10));
 }
 
 // A fresh folder, removed at the end.

@@ -349,15 +349,12 @@ private:
 Runs::Runs(const Cell& cell)
     : cell_(cell), networks_(whole_networks(cell)), losses_(series(*cell.table, "loss")) {}
 
-std::vector<double> Runs::initial_kernels() const {
-    const auto kernel = column(*cell_.table, "kernel_initial");
-    std::vector<double> values;
-    for (const auto i : networks_) values.push_back(infinite_if_nan(kernel[cell_.row(i, 0)]));
-    return values;
-}
+std::vector<double> Runs::initial_kernels() const { return kernels("kernel_initial", 0); }
 
-std::vector<double> Runs::final_kernels(std::size_t rate) const {
-    const auto kernel = column(*cell_.table, "kernel_final");
+std::vector<double> Runs::final_kernels(std::size_t rate) const { return kernels("kernel_final", rate); }
+
+std::vector<double> Runs::kernels(std::string_view name, std::size_t rate) const {
+    const auto kernel = column(*cell_.table, name);
     std::vector<double> values;
     for (const auto i : networks_) values.push_back(infinite_if_nan(kernel[cell_.row(i, rate)]));
     return values;

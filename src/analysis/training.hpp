@@ -30,6 +30,8 @@ public:
     std::vector<double> final_kernels(std::size_t rate) const;
 
 private:
+    std::vector<double> kernels(std::string_view name, std::size_t rate) const;
+
     Cell cell_;
     std::vector<std::uint64_t> networks_;
     Series losses_;

@@ -10,7 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
+#include <span>
 
 namespace etastar::engine {
 namespace {
@@ -45,7 +45,6 @@ void DenseEngine<T>::prepare(const model::RandomNetwork& network) {
         static_cast<std::uint32_t>(std::min(depth - 1, settings().weight_budget / (matrix * sizeof(T))));
     reserve_kept(kept_, kept_layers_ * matrix);
     block_.resize(transposed_block_rows * std::max(n, std::size_t{network.input_dim()}));
-    if constexpr (std::is_same_v<T, double>) variates_.resize(block_.size());
     z_.resize(n * depth);
     p_.resize(network.laws().moves_hidden_layers() ? z_.size() : 0);
     for (auto* values : {&h_, &slope_, &back_}) values->resize(n);
@@ -55,22 +54,14 @@ void DenseEngine<T>::prepare(const model::RandomNetwork& network) {
     std::vector<float> part(network.input_dim());
     network.input(part);
     x_.assign(part.begin(), part.end());
-    part.resize(n);
-    network.readout(part);
-    v_.assign(part.begin(), part.end());
+    v_.resize(n);
+    network.readout(std::span(v_));
 }
 
 template <class T>
 void DenseEngine<T>::draw_rows(const model::RandomNetwork& network, std::uint32_t layer, std::size_t row,
                                std::size_t rows, T* out) {
-    const auto first = static_cast<std::uint32_t>(row);
-    const auto count = static_cast<std::uint32_t>(rows);
-    if constexpr (std::is_same_v<T, float>) {
-        network.weight_rows(layer, first, count, out);
-    } else {
-        network.weight_rows(layer, first, count, variates_.data());
-        std::copy_n(variates_.data(), rows * network.columns(layer), out);
-    }
+    network.weight_rows(layer, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(rows), out);
 }
 
 // Where the rows of W^layer from `row` on are kept.
@@ -252,8 +243,6 @@ Cost DenseEngine<T>::cost(const Settings& settings, std::uint32_t width, std::ui
     const std::size_t kept = std::min<std::size_t>(depth - 1, settings.weight_budget / matrix_bytes);
     const double redrawn = change ? 2.0 * static_cast<double>(depth - 1 - kept) : 0.0;
 
-    // Of double precision the block is drawn in single, before it is widened.
-    const std::size_t copies_of_block = std::is_same_v<T, double> ? 2 : 1;
     const std::size_t stride = 1 + panels_for(rates) * panel_columns;
     const std::size_t panels = (streams ? 3 : 2) * std::size_t{width} + block_rows;
 
@@ -263,8 +252,8 @@ Cost DenseEngine<T>::cost(const Settings& settings, std::uint32_t width, std::ui
                       + (change ? (panel * matrix + neuron * n) * columns * depth : 0.0));
     cost.bytes = kept * matrix_bytes
                  + sizeof(T)
-                       * (transposed_block_rows * std::max(width, n0) * copies_of_block
-                          + 2 * std::size_t{width} * depth + panels * stride + 4 * std::size_t{width} + n0);
+                       * (transposed_block_rows * std::max(width, n0) + 2 * std::size_t{width} * depth
+                          + panels * stride + 4 * std::size_t{width} + n0);
     return cost;
 }
 

@@ -57,7 +57,6 @@ private:
     std::uint32_t kept_layers_ = 0; // W^2 .. W^{1 + kept_layers_} stay in kept_ after the forward pass
     AlignedVector<T> kept_;         // one after the other, each beginning aligned
     AlignedVector<T> block_;        // rows being drawn
-    std::vector<float> variates_;   // the same, before widening to double
     AlignedVector<T> x_;
     AlignedVector<T> v_;
     AlignedVector<T> z_;

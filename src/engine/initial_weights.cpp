@@ -1,7 +1,6 @@
 #include "initial_weights.hpp"
 
 #include <algorithm>
-#include <type_traits>
 
 namespace etastar::engine {
 
@@ -27,15 +26,7 @@ void InitialWeights<T>::begin(const model::RandomNetwork& network, std::size_t b
 
 template <class T>
 void InitialWeights<T>::draw(std::uint32_t layer, std::size_t row, std::size_t rows, T* out) {
-    const auto first = static_cast<std::uint32_t>(row);
-    const auto count = static_cast<std::uint32_t>(rows);
-    if constexpr (std::is_same_v<T, float>) {
-        network_->weight_rows(layer, first, count, out);
-    } else {
-        variates_.resize(rows * network_->columns(layer));
-        network_->weight_rows(layer, first, count, variates_.data());
-        std::copy(variates_.begin(), variates_.end(), out);
-    }
+    network_->weight_rows(layer, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(rows), out);
 }
 
 template <class T>

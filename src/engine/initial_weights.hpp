@@ -34,7 +34,6 @@ private:
     std::vector<AlignedVector<T>> kept_;
     std::vector<std::vector<bool>> drawn_; // of each kept layer, the blocks
     AlignedVector<T> block_;
-    std::vector<float> variates_;
 };
 
 } // namespace etastar::engine

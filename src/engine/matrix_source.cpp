@@ -22,14 +22,6 @@ bool factored(const Training& training, std::size_t width) {
            && std::size_t{training.steps} * training.data.batch_size() <= width / 2;
 }
 
-// n variates of this deviation, from position `first` of the stream on.
-template <class T>
-void draw(const random::Stream& stream, std::uint64_t first, std::size_t n, double deviation, T* out) {
-    std::vector<float> variates(n);
-    random::fill_normal(stream, first, n, static_cast<float>(deviation), variates.data());
-    std::copy(variates.begin(), variates.end(), out);
-}
-
 } // namespace
 
 template <class T>
@@ -75,9 +67,7 @@ std::unique_ptr<LayerMatrix<T>> DenseSource<T>::matrix(std::uint32_t layer, std:
 
 template <class T>
 void DenseSource<T>::readout(T* v) const {
-    std::vector<float> variates(weights_.network().width());
-    weights_.network().readout(variates);
-    std::copy(variates.begin(), variates.end(), v);
+    weights_.network().readout(std::span(v, weights_.network().width()));
 }
 
 template <class T>
@@ -105,8 +95,8 @@ std::unique_ptr<LayerMatrix<T>> RecordSource<T>::matrix(std::uint32_t layer, std
     }
     const auto answer = [&network](std::size_t number, const std::vector<double>& /*q*/, T* out) {
         const std::size_t n = network.width();
-        draw(network.stream(Role::forward, 1), number * n, n, std::sqrt(network.laws().first.variance()),
-             out);
+        random::fill_normal(network.stream(Role::forward, 1), number * n, n,
+                            static_cast<float>(std::sqrt(network.laws().first.variance())), out);
     };
     return std::make_unique<SpannedMatrix<T>>(network.width(), this->inputs(), runs, training_, answer);
 }
@@ -114,8 +104,8 @@ std::unique_ptr<LayerMatrix<T>> RecordSource<T>::matrix(std::uint32_t layer, std
 template <class T>
 void RecordSource<T>::readout(T* v) const {
     const auto& network = *network_;
-    draw(network.stream(Role::backward, network.depth()), 0, network.width(),
-         network.laws().readout.deviation, v);
+    random::fill_normal(network.stream(Role::backward, network.depth()), 0, network.width(),
+                        static_cast<float>(network.laws().readout.deviation), v);
 }
 
 // Nanoseconds on one core: of drawing a weight; of reading one for a product, and of each of its columns; of changing one.

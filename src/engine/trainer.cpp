@@ -311,9 +311,9 @@ void NetworkTrainer<T>::train(const model::RandomNetwork& network, const model::
                 if (std::binary_search(ended.begin(), ended.end(), active[place]))
                     measure_end(active[place], place);
         } else {
+            if (!ended.empty()) take(examples, measured);
             for (const auto run : ended) {
                 const auto one = std::span(&run, 1);
-                take(examples, measured);
                 forward(network, one);
                 if (!outcomes[run].diverged) backward(network, one);
                 measure_end(run, 0);

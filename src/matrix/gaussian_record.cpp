@@ -186,32 +186,14 @@ GaussianOracle<T>::GaussianOracle(std::size_t rows, std::size_t cols, double var
       forward_(forward),
       backward_(backward) {}
 
-namespace {
-
-template <class T>
-void draw(const random::Stream& stream, std::uint64_t question, std::size_t n, float deviation, T* answer) {
-    if constexpr (std::is_same_v<T, float>) {
-        random::fill_normal(stream, question * n, n, deviation, answer);
-    } else {
-        float part[random::chunk_size];
-        for (std::size_t i = 0; i < n; i += std::size(part)) {
-            const std::size_t count = std::min(std::size(part), n - i);
-            random::fill_normal(stream, question * n + i, count, deviation, part);
-            std::copy_n(part, count, answer + i);
-        }
-    }
-}
-
-} // namespace
-
 template <class T>
 void GaussianOracle<T>::forward(std::uint64_t question, const T* /*q*/, T* answer) {
-    draw(forward_, question, rows_, deviation_, answer);
+    random::fill_normal(forward_, question * rows_, rows_, deviation_, answer);
 }
 
 template <class T>
 void GaussianOracle<T>::backward(std::uint64_t question, const T* /*q*/, T* answer) {
-    draw(backward_, question, cols_, deviation_, answer);
+    random::fill_normal(backward_, question * cols_, cols_, deviation_, answer);
 }
 
 template <class T>

@@ -2,40 +2,13 @@
 
 #include "etastar/random/normal.hpp"
 
+#include "bits.hpp"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 
 namespace etastar::model {
-namespace {
-
-constexpr std::uint64_t bits = 32;
-
-// One word of a stream after the other.
-class Words {
-public:
-    explicit Words(const random::Stream& stream) : stream_(stream) {}
-
-    std::uint32_t operator[](std::uint64_t word) {
-        if (const auto chunk = word / random::chunk_size; chunk != chunk_) {
-            random::fill_words(stream_, chunk, 1, words_.data());
-            chunk_ = chunk;
-        }
-        return words_[word % random::chunk_size];
-    }
-
-    // Of bit i of the stream.
-    double sign(std::uint64_t i) { return ((*this)[i / bits] >> (i % bits)) & 1u ? 1.0 : -1.0; }
-
-private:
-    random::Stream stream_;
-    std::uint64_t chunk_ = ~std::uint64_t{0};
-    std::array<std::uint32_t, random::chunk_size> words_{};
-};
-
-} // namespace
-
 Examples::Examples(const RandomNetwork& network, const Data& data) : network_(network), data_(data) {
     if (data.source != DataSource::linear) return;
     std::vector<float> theta(network.input_dim());
@@ -51,10 +24,10 @@ std::vector<std::uint64_t> Examples::batch(std::uint32_t step) const {
     if (data_.online || size == data_.samples) return numbers;
     // The first B of a random permutation (Fisher and Yates). A word times the count, over 2^32, is within 1e-9 of uniform
     // for each choice.
-    Words words(network_.stream(random::Role::batch));
+    Bits bits(network_.stream(random::Role::batch));
     for (std::uint64_t i = 0; i < size; ++i) {
         const std::uint64_t left = data_.samples - i;
-        const std::uint64_t choice = (std::uint64_t{words[step * size + i]} * left) >> bits;
+        const std::uint64_t choice = (std::uint64_t{bits.word(step * size + i)} * left) >> Bits::per_word;
         std::swap(numbers[i], numbers[i + choice]);
     }
     numbers.resize(size);
@@ -69,15 +42,15 @@ void Examples::input(std::uint64_t example, double* out) const {
         return;
     }
     // An example begins with a word of its own.
-    const std::uint64_t first = example * ((n0 + bits - 1) / bits) * bits;
-    Words words(network_.stream(random::Role::input));
-    for (std::uint64_t i = 0; i < n0; ++i) out[i] = words.sign(first + i);
+    const std::uint64_t first = example * ((n0 + Bits::per_word - 1) / Bits::per_word) * Bits::per_word;
+    Bits bits(network_.stream(random::Role::input));
+    for (std::uint64_t i = 0; i < n0; ++i) out[i] = bits.sign(first + i);
 }
 
 double Examples::target(std::uint64_t example) const {
     if (data_.source == DataSource::file) return data_.table->y[example];
     if (data_.source == DataSource::random)
-        return Words(network_.stream(random::Role::target))[example] & 1u ? 1.0 : -1.0;
+        return first_bit(Bits(network_.stream(random::Role::target)).word(example));
     std::vector<double> x(network_.input_dim());
     input(example, x.data());
     return std::inner_product(x.begin(), x.end(), teacher_.begin(), 0.0);

@@ -2,7 +2,7 @@
 
 #include "etastar/random/normal.hpp"
 
-#include <array>
+#include "bits.hpp"
 
 namespace etastar::model {
 
@@ -11,32 +11,36 @@ random::Stream RandomNetwork::stream(random::Role role, std::uint32_t layer) con
 }
 
 void RandomNetwork::input(std::span<float> out) const {
-    const auto signs = stream(random::Role::input);
-    constexpr std::size_t bits = 32;
-    std::array<std::uint32_t, random::chunk_size> words;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const std::size_t word = i / bits;
-        if (i % (bits * words.size()) == 0) random::fill_words(signs, word / words.size(), 1, words.data());
-        out[i] = (words[word % words.size()] >> (i % bits)) & 1u ? 1.0f : -1.0f;
-    }
+    Bits bits(stream(random::Role::input));
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(bits.sign(i));
 }
 
-double RandomNetwork::target() const {
-    std::array<std::uint32_t, random::chunk_size> words;
-    random::fill_words(stream(random::Role::target), 0, 1, words.data());
-    return words[0] & 1u ? 1.0 : -1.0;
-}
+double RandomNetwork::target() const { return first_bit(Bits(stream(random::Role::target)).word(0)); }
 
-void RandomNetwork::readout(std::span<float> out) const {
+template <class T>
+void RandomNetwork::draw_readout(std::span<T> out) const {
     random::fill_normal(stream(random::Role::readout), 0, out.size(),
                         static_cast<float>(laws_.readout.deviation), out.data());
 }
 
-void RandomNetwork::weight_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows,
-                                float* out) const {
+void RandomNetwork::readout(std::span<float> out) const { draw_readout(out); }
+void RandomNetwork::readout(std::span<double> out) const { draw_readout(out); }
+
+template <class T>
+void RandomNetwork::draw_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows,
+                              T* out) const {
     const std::uint64_t cols = columns(layer);
     random::fill_normal(stream(random::Role::weights, layer), first_row * cols, rows * cols,
                         static_cast<float>(laws_[layer].deviation), out);
+}
+
+void RandomNetwork::weight_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows,
+                                float* out) const {
+    draw_rows(layer, first_row, rows, out);
+}
+void RandomNetwork::weight_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows,
+                                double* out) const {
+    draw_rows(layer, first_row, rows, out);
 }
 
 } // namespace etastar::model

@@ -8,6 +8,7 @@
 #include <Random123/philox.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace etastar::random {
 
@@ -47,6 +48,15 @@ void fill_normal(const Stream& stream, std::uint64_t first, std::size_t count, f
     first += whole * chunk_size;
     count -= whole * chunk_size;
     if (count != 0) partial(0, count);
+}
+
+void fill_normal(const Stream& stream, std::uint64_t first, std::size_t count, float scale, double* out) {
+    float part[16 * chunk_size];
+    for (std::size_t i = 0; i < count; i += std::size(part)) {
+        const std::size_t length = std::min(std::size(part), count - i);
+        fill_normal(stream, first + i, length, scale, part);
+        std::copy_n(part, length, out + i);
+    }
 }
 
 } // namespace etastar::random

@@ -245,14 +245,6 @@ TEST_CASE("what is not a sweep file is refused by name") {
 
 namespace {
 
-void flip(const fs::path& path, std::uint64_t at) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(at));
-    const char old = static_cast<char>(file.get());
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(static_cast<char>(old ^ 0x10));
-}
-
 std::string refusal(const fs::path& path, const sweep::Spec& spec) {
     return test::refusal_of<FileError>([&] { io::SweepFile::open(path, spec); });
 }
@@ -271,7 +263,7 @@ TEST_CASE("an interrupted file is continued where it stopped") {
     }
     // Torn: its second half never arrived.
     const auto trials = io::SweepReader(path).data_map().trials.offset;
-    flip(path, trials + 4 * spec.eta.size() * sizeof(trial::FirstStepRow) + 100);
+    test::flip_byte(path, trials + 4 * spec.eta.size() * sizeof(trial::FirstStepRow) + 100);
     {
         auto file = io::SweepFile::open(path, spec);
         CHECK(file.damaged_rows() == 1);
@@ -324,7 +316,7 @@ TEST_CASE("every byte outside the rows is guarded") {
     std::uint64_t unnoticed = 0;
     for (std::uint64_t at = 0; at < size; at += at % 7 + 1) {
         fs::copy_file(whole, path, fs::copy_options::overwrite_existing);
-        flip(path, at);
+        test::flip_byte(path, at);
         const bool is_row = within(at, map.trials);
         const bool is_table = within(at, map.tables[0].values) || within(at, map.tables[0].checks);
         try {

@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 
 using namespace etastar;
@@ -145,14 +144,6 @@ sweep::Spec toy_spec() {
     return spec;
 }
 
-void flip(const std::filesystem::path& path, std::uint64_t at) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(at));
-    const char old = static_cast<char>(file.get());
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(static_cast<char>(old ^ 0x10));
-}
-
 } // namespace
 
 TEST_CASE("toy kind: a table is run, written and read by code that knows no row") {
@@ -213,9 +204,11 @@ TEST_CASE("toy kind: damage of rows and of tables is told, and a resumed sweep r
 
     const auto map = io::SweepReader(path, toys).data_map();
     REQUIRE(map.tables.size() == 1);
-    flip(path, map.trials.offset + (3 * 3 + 1) * sizeof(ToyRow) + offsetof(ToyRow, counter));
-    flip(path, map.tables[0].values.offset + (2 * 8 + 1) * 3 * sizeof(double) + 5); // second row of network 8
-    flip(path, map.tables[0].checks.offset + (2 * 10) * sizeof(std::uint32_t));     // first row of network 10
+    test::flip_byte(path, map.trials.offset + (3 * 3 + 1) * sizeof(ToyRow) + offsetof(ToyRow, counter));
+    test::flip_byte(path, map.tables[0].values.offset + (2 * 8 + 1) * 3 * sizeof(double)
+                              + 5); // second row of network 8
+    test::flip_byte(path, map.tables[0].checks.offset
+                              + (2 * 10) * sizeof(std::uint32_t)); // first row of network 10
     const auto tally = tally_of();
     CHECK(tally.damaged == 3);
     CHECK(tally.left == std::vector<std::uint64_t>{2, 3, 7, 8, 10, 12, 17});

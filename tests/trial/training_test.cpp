@@ -71,14 +71,6 @@ io::SweepFile create(const std::filesystem::path& path, const sweep::Spec& spec)
     return io::SweepFile::create(path, plan::Plan(spec), {}, false);
 }
 
-void flip(const std::filesystem::path& path, std::uint64_t at) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(at));
-    const char old = static_cast<char>(file.get());
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(static_cast<char>(old ^ 0x10));
-}
-
 } // namespace
 
 TEST_CASE("training: a record is rows and the losses that they sum up") {
@@ -220,9 +212,10 @@ TEST_CASE("training: damage is told, and only the damaged are run again") {
     }
     const auto map = io::SweepReader(path).data_map();
     constexpr auto row_bytes = (steps + 1) * sizeof(double);
-    flip(path, map.trials.offset + 4 * sizeof(TrainingRow) + offsetof(TrainingRow, loss_min)); // network 1
-    flip(path, map.tables[0].values.offset + 8 * row_bytes + 9);          // network 2, its last rate
-    flip(path, map.tables[0].checks.offset + 15 * sizeof(std::uint32_t)); // network 5, its first
+    test::flip_byte(path, map.trials.offset + 4 * sizeof(TrainingRow)
+                              + offsetof(TrainingRow, loss_min));           // network 1
+    test::flip_byte(path, map.tables[0].values.offset + 8 * row_bytes + 9); // network 2, its last rate
+    test::flip_byte(path, map.tables[0].checks.offset + 15 * sizeof(std::uint32_t)); // network 5, its first
     const auto results = io::read_sweep_file(path);
     CHECK(results.damaged == 3);
     for (std::uint64_t row = 0; row < spec.rows(); ++row) {
@@ -302,7 +295,7 @@ TEST_CASE("training: other examples are another sweep, and damaged ones are told
     const double y[] = {-1, 0.5};
     const auto at = bytes.find(std::string(reinterpret_cast<const char*>(y), sizeof(y)));
     REQUIRE(at != std::string::npos);
-    flip(path, at + 9);
+    test::flip_byte(path, at + 9);
     const auto reading = [&] { io::SweepReader reader(path); };
     CHECK(test::refusal_of<FileError>(reading).find("is damaged: its structure") != std::string::npos);
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 256);

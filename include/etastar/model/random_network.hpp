@@ -46,15 +46,22 @@ public:
 
     // v. out: n values.
     void readout(std::span<float> out) const;
+    void readout(std::span<double> out) const;
 
     // Rows [first_row, first_row + rows) of W^layer (1 <= layer <= L), row-major. out: rows * columns(layer)
     // values.
     void weight_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows, float* out) const;
+    void weight_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows, double* out) const;
 
     // The stream of a part of this network; layer is 0 for parts that belong to none.
     random::Stream stream(random::Role role, std::uint32_t layer = 0) const;
 
 private:
+    template <class T>
+    void draw_readout(std::span<T> out) const;
+    template <class T>
+    void draw_rows(std::uint32_t layer, std::uint32_t first_row, std::uint32_t rows, T* out) const;
+
     NetworkId id_;
     std::uint32_t input_dim_;
     LayerLaws laws_;

@@ -14,4 +14,7 @@ namespace etastar::random {
 // contraction, fixed lanes).
 void fill_normal(const Stream& stream, std::uint64_t first, std::size_t count, float scale, float* out);
 
+// The same variates, widened.
+void fill_normal(const Stream& stream, std::uint64_t first, std::size_t count, float scale, double* out);
+
 } // namespace etastar::random
