@@ -4,12 +4,14 @@
 #include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
 #include "etastar/io/dataset.hpp"
+#include "etastar/parallel/mpi.hpp"
 #include "etastar/plan/shards.hpp"
 #include "etastar/sweep/fields.hpp"
 #include "etastar/sweep/list.hpp"
 #include "etastar/trial/kind.hpp"
 
 #include "parser.hpp"
+#include "threads.hpp"
 
 #include <fmt/format.h>
 
@@ -67,6 +69,15 @@ std::size_t parse_budget(const std::string& value) {
         throw UsageError(
             fmt::format("weight-budget: {} MiB is more than there is; at most 1099511627776", mebibytes));
     return mebibytes * mebibyte;
+}
+
+std::size_t parse_threads(const std::string& value) {
+    constexpr std::uint64_t most = 1024;
+    const auto threads = sweep::parse_count("threads", value);
+    if (threads > most)
+        throw UsageError(
+            fmt::format("threads: {} are more than a process may have; at most {}", threads, most));
+    return threads;
 }
 
 // Makes the spec that of shard I of N.
@@ -164,9 +175,21 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
             parser->field(field, options.spec);
     }
     parser->option(
-        "weight-budget", std::to_string(engine::default_weight_budget / mebibyte),
-        "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again",
-        [&](const std::string& text) { options.weight_budget = parse_budget(text); });
+        "threads",
+        "networks at a time of this process, or of each rank; default: one for each core that it may use, 1 "
+        "for a rank of mpirun or srun",
+        [&](const std::string& text) {
+            options.threads = parse_threads(text);
+            options.threads_given = true;
+        });
+    parser->option(
+        "weight-budget",
+        fmt::format(
+            "MiB per rank, its threads together, for keeping networks' weights between passes; what does not "
+            "fit "
+            "is drawn again; default: {} for each thread, or for several their part of half of the memory",
+            engine::default_weight_budget / mebibyte),
+        [&](const std::string& text) { options.budget_of_rank = parse_budget(text); });
     parser->option("shard", "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them",
                    [&](const std::string& text) { shard = text; });
     parser->file("output", "result file", output);
@@ -193,8 +216,9 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
             if (!whole.data.empty()) load_data(whole, parser->given("samples"), parser->given("input-dim"));
             sweep::validate(whole.spec);
             if (!shard.empty()) take_shard(whole, shard);
-            refuse_endless(whole.spec, whole.weight_budget);
+            refuse_endless(whole.spec, whole.budget_of_rank.value_or(engine::default_weight_budget));
         });
+        settle_threads(whole, parallel::launched_by_mpi());
     };
     return options;
 }

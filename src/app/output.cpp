@@ -50,4 +50,10 @@ std::string show_bytes(double bytes) {
     return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, units[unit]);
 }
 
+std::string show_workers(int ranks, std::size_t threads) {
+    const auto of_ranks = fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s");
+    if (threads == 1) return of_ranks;
+    return fmt::format("{}{} threads", ranks == 1 ? "" : of_ranks + " x ", threads);
+}
+
 } // namespace etastar::app

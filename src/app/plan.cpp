@@ -89,10 +89,16 @@ ExitCode plan_command(const Arguments& arguments, int ranks) {
     if (!plan.unit_theory().empty())
         line("unit of rates", fmt::format("eta*_lin of each cell, by {}", plan.unit_theory()));
     line("file size", show_bytes(static_cast<double>(io::file_bytes(spec, kind))));
-    line("memory per rank", show_bytes(static_cast<double>(memory)));
-    line("work", fmt::format("{} on one core, at best {} on {} rank{}", show_duration(work),
-                             show_duration(std::max(work / ranks, largest.cost.seconds)), ranks,
-                             ranks == 1 ? "" : "s"));
+    const auto threads = static_cast<double>(options->threads);
+    line("memory per rank",
+         show_bytes(threads * static_cast<double>(memory))
+             + (options->threads == 1 ? ""
+                                      : fmt::format(" ({} threads, {} each)", options->threads,
+                                                    show_bytes(static_cast<double>(memory)))));
+    line("work", fmt::format("{} on one core, at best {} on {}", show_duration(work),
+                             show_duration(std::max(work / (ranks * threads), largest.cost.seconds)),
+                             show_workers(ranks, options->threads)));
+    if (!options->why_fewer_threads.empty()) line("threads", options->why_fewer_threads);
     line("largest network", fmt::format("width {}, depth {}: {}", largest.width, largest.depth,
                                         show_duration(largest.cost.seconds)));
     if (spec.trains())

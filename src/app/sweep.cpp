@@ -36,17 +36,31 @@ struct Prepared {
     std::optional<TimeLimit> limit;
 
     const trial::Kind& kind() const { return trial::find_kind(options.spec.trial); }
-    parallel::Job job() const { return parallel::Job::of(kind(), file.plan(), options.weight_budget); }
+    parallel::Job job() const {
+        return parallel::Job::of(kind(), file.plan(), options.weight_budget, options.threads);
+    }
 };
 
 std::optional<Clock::time_point> deadline_of(const std::optional<TimeLimit>& limit) {
     return limit ? std::optional(limit->deadline()) : std::nullopt;
 }
 
+// Before threads compute.
+void load_blas_for(const SweepOptions& options) {
+    const auto threads = options.spec.engine == engine::EngineKind::dense ? options.threads : 1;
+    const auto products = engine::load_blas(threads);
+    if (products < threads && options.threads_given)
+        print_error(fmt::format(
+            "threads: {} share a BLAS that computes {} product{} at a time: it is built without threads, "
+            "or has no memory for more",
+            threads, products, products == 1 ? "" : "s"));
+}
+
 // Throws std::bad_alloc where the dense engine has no room for it.
-void describe_blas(const sweep::Spec& spec, io::Provenance& provenance) {
+void describe_blas(const SweepOptions& options, io::Provenance& provenance) {
+    const auto& spec = options.spec;
     try {
-        engine::load_blas();
+        load_blas_for(options);
     } catch (const std::bad_alloc&) {
         // The implicit engine does without.
         if (spec.engine == engine::EngineKind::dense) throw;
@@ -65,7 +79,7 @@ io::Provenance provenance_of(const SweepOptions& options, const parallel::Commun
     provenance.host = host_name();
     provenance.ranks = static_cast<std::uint32_t>(communicator.size());
     provenance.mpi = communicator.description();
-    describe_blas(options.spec, provenance);
+    describe_blas(options, provenance);
     if (options.shard_of) {
         provenance.shard = options.shard;
         provenance.shard_of = to_json(*options.shard_of);
@@ -114,7 +128,8 @@ std::string pack_start(const Prepared& prepared) {
     const auto& plan = prepared.file.plan();
     auto text = nlohmann::json{{"spec", to_json(plan.spec())},
                                {"etas", plan.etas()},
-                               {"weight_budget", prepared.options.weight_budget}}
+                               {"weight_budget", prepared.options.weight_budget},
+                               {"threads", prepared.options.threads}}
                     .dump()
                 + "\n";
     if (const auto& table = plan.spec().training.data.table)
@@ -145,10 +160,10 @@ void serve(const std::string& start, const std::optional<TimeLimit>& limit,
     auto spec = sweep::from_json(tree.at("spec").get<std::string>());
     spec.training.data.table = unpack_data(spec, std::string_view(start).substr(line.size() + 1));
     const plan::Plan plan(std::move(spec), tree.at("etas").get<std::vector<double>>());
-    // Workers run in another thread.
-    if (plan.spec().engine == engine::EngineKind::dense) engine::load_blas();
+    const auto threads = tree.at("threads").get<std::size_t>();
+    if (plan.spec().engine == engine::EngineKind::dense) engine::load_blas(threads);
     const auto job = parallel::Job::of(trial::find_kind(plan.spec().trial), plan,
-                                       tree.at("weight_budget").get<std::size_t>());
+                                       tree.at("weight_budget").get<std::size_t>(), threads);
     serve_networks(communicator, job, deadline_of(limit));
 }
 

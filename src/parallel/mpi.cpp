@@ -131,7 +131,7 @@ bool launched_by_mpi() {
 
 MpiSession::MpiSession() : exceptions_at_start_(std::uncaught_exceptions()) {
     int provided = 0;
-    // Only the main thread calls MPI; rank 0's trials run in a second one.
+    // Only the main thread calls MPI; trials run in others.
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         throw std::runtime_error("MPI could not be initialised");
     world_ = Communicator(std::make_shared<World>(MPI_COMM_WORLD));

@@ -62,11 +62,16 @@ public:
                 std::optional<Clock::time_point> deadline, const Tree& tree)
         // A rank that was late may still report when its sweep is over; that must not be heard in the next.
         : communicator_(ranks.duplicate()),
-          node_(communicator_, tree),
+          node_(communicator_, tree, job.threads),
           worker_(job, deadline),
           collector_(collector),
           deadline_(deadline),
-          backoff_(longest_pause(tree, communicator_.rank(), communicator_.size())) {}
+          backoff_(longest_pause(tree, communicator_.rank(), communicator_.size())) {
+        if (const auto why = worker_.missing_threads(); !why.empty())
+            print_error(communicator_.size() == 1
+                            ? why
+                            : fmt::format("rank {} on {}: {}", communicator_.rank(), host_name(), why));
+    }
 
     // Rank 0: the work. Others get theirs by messages.
     void begin(std::vector<Unit> units) {
@@ -172,13 +177,14 @@ private:
 
 } // namespace
 
-Job Job::of(const trial::Kind& kind, const plan::Plan& plan, std::size_t weight_budget) {
+Job Job::of(const trial::Kind& kind, const plan::Plan& plan, std::size_t weight_budget, std::size_t threads) {
     return {[&kind, plan, weight_budget] { return kind.worker(plan, weight_budget); },
             [layout = kind.layout(plan.spec()), plan](std::uint64_t network) {
                 std::vector<std::byte> record(layout.bytes());
                 trial::make_unmeasured(layout, plan, network, trial::Status::failed, record);
                 return record;
-            }};
+            },
+            threads};
 }
 
 Outcome run_networks(Communicator& communicator, std::vector<Unit> units, const Job& job,

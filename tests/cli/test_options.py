@@ -53,6 +53,7 @@ BAD_SWEEP = [
     *(("input-dim", *bad) for bad in BAD_COUNTS if bad[0]),
     ("input-dim", "0", "'0'"), ("input-dim", "4294967296", "'4294967296'"),
     *(("weight-budget", *bad) for bad in BAD_COUNTS),
+    *(("threads", *bad) for bad in (*BAD_COUNTS, ("0", "0"), ("1025", "1024"))),
     ("weight-budget", "18446744073709551615", "18446744073709551615"),
     ("eta-unit", "relative", "'relative'"), ("eta-unit", "Linear", "'Linear'"), ("eta-unit", "lin", "'lin'"),
     ("engine", "sparse", "'sparse'"), ("engine", "", "''"),

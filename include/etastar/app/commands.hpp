@@ -29,4 +29,7 @@ void refuse_table(const char* option, const std::string& name);
 std::string show_duration(double seconds);
 std::string show_bytes(double bytes);
 
+// "4 ranks", "4 ranks x 8 threads", and "8 threads" of a single process.
+std::string show_workers(int ranks, std::size_t threads);
+
 } // namespace etastar::app

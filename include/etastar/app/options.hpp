@@ -26,8 +26,13 @@ struct SweepOptions {
     std::filesystem::path output;
     bool resume = false; // what is left of an existing file
     bool overwrite = false;
-    std::optional<double> time_limit; // seconds
-    std::size_t weight_budget = 0;    // bytes
+    std::optional<double> time_limit;          // seconds
+    std::optional<std::size_t> budget_of_rank; // bytes, as given
+    // Threads of each rank that run networks; 0, not given, and the rest unknown until completed.
+    std::size_t threads = 0;
+    bool threads_given = false;
+    std::size_t weight_budget = 0; // bytes, of each thread
+    std::string why_fewer_threads; // than there are cores; empty where that is not for want of memory
 
     // Reads the files that the options name and checks the spec that all of them make, which is not one before: apart from
     // the command line, for a file system may hang. Throws UsageError and FileError.
