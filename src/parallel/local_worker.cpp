@@ -229,7 +229,7 @@ bool LocalWorker::busy() const {
 
 std::vector<NetworkResult> LocalWorker::take() {
     const std::lock_guard lock(state_->mutex);
-    if (state_->error) std::rethrow_exception(state_->error);
+    if (state_->error) std::rethrow_exception(std::exchange(state_->error, nullptr));
     return std::exchange(state_->done, {});
 }
 
