@@ -29,7 +29,7 @@ constexpr double shares_in_stock = 2;
 constexpr double least_patience = 2.0;
 constexpr double patience_factor = 3.0;
 
-double most(bool leads, double workers) {
+double most_at_a_time(bool leads, double workers) {
     return leads ? std::max(most_units_of_a_leader, most_units_behind_a_leader * workers)
                  : most_units * workers;
 }
@@ -80,7 +80,7 @@ bool Dispatcher::wants_batch(std::size_t index) const {
     const auto& child = children_[index];
     if (child.workers == 1) return child.batches.size() < 2;
     const auto owned = static_cast<double>(child.owned.size());
-    if (child.late || owned >= most(child.leads, child.workers)) return false;
+    if (child.late || owned >= most_at_a_time(child.leads, child.workers)) return false;
     const double enough = child.leads ? leader_stock * child.workers
                                       : std::min(stock * child.workers, shares_in_stock * even_share(child));
     return owned < 2 * child.workers || child.owned_seconds < enough;
@@ -98,7 +98,7 @@ std::vector<Unit> Dispatcher::next_batch(std::size_t index, double now) {
     std::size_t last = units_.size() - cut_;
     const double share_of_child = even_share(child);
     const double longest = std::min(share_of_child, child.workers * (filler ? longest_filler : longest_main));
-    const auto limit = static_cast<std::size_t>(most(child.leads, child.workers));
+    const auto limit = static_cast<std::size_t>(most_at_a_time(child.leads, child.workers));
 
     std::size_t begin = filler ? last - 1 : first_;
     std::size_t end = begin + 1;
