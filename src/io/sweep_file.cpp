@@ -50,7 +50,10 @@ void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& 
 std::uint64_t file_bytes(const Spec& spec, const trial::Kind& kind) {
     const auto& data = spec.training.data.table;
     const auto examples = data ? (data->x.size() + data->y.size()) * sizeof(double) : 0;
-    return spec.networks() * kind.layout(spec).bytes() + examples;
+    const auto layout = kind.layout(spec);
+    std::uint64_t columns = 0; // of tables, and their numbers
+    for (const auto& table : layout.tables()) columns += table.columns * sizeof(std::uint32_t);
+    return spec.networks() * layout.bytes() + columns + examples;
 }
 
 SweepFile::SweepFile(fs::path path, Lease lease)
@@ -109,7 +112,7 @@ void SweepFile::lay_out(const plan::Plan& plan, const Provenance& provenance, Ki
     Builder builder(path_, temporary.path());
     builder.write_head(plan.spec());
     builder.write_provenance(provenance);
-    builder.write_axes(plan);
+    builder.write_axes(plan, layout_->row());
     builder.write_data(plan.spec().training.data);
     *map_ = builder.reserve_data(plan, *layout_);
     builder.close();

@@ -413,7 +413,7 @@ class Document(Training):
         path = self.sweep(*SMALL, "--data", "data.h5", "--optimizer", "momentum")
         lengths = {"W": 1, "D": 1, "S": 3, "E": 2, "T + 1": 5, "P": 6, "n0": 3}
         with h5py.File(path, "r") as file:
-            self.assertEqual(set(file), {"axes", "provenance", "trials", "steps", "data"})
+            self.assertEqual(set(file), {"axes", "provenance", "row", "trials", "steps", "data"})
             names = {f"/{group}/{name}" for group in ("steps", "data") for name in file[group]}
             objects = self.table("object of training | type and shape | meaning")
             self.assertEqual({row[0].strip("`") for row in objects}, names)
