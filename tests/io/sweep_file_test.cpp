@@ -70,7 +70,7 @@ TEST_CASE("a new file is a whole table of pending rows, readable at once") {
         CHECK(std::isnan(row.loss));
     }
     CHECK(fs::file_size(path) >= io::file_bytes(spec, first_step()));
-    CHECK(fs::file_size(path) < io::file_bytes(spec, first_step()) + 16384);
+    CHECK(fs::file_size(path) < io::file_bytes(spec, first_step()) + 24576);
 }
 
 TEST_CASE("rows written are read back, while the file is open and after") {

@@ -171,7 +171,7 @@ TEST_CASE("training: a file is written and read, rows and losses, with the user'
         write_all(file);
         file.mark_complete();
     }
-    CHECK(std::filesystem::file_size(path) < io::file_bytes(spec, training()) + 20000);
+    CHECK(std::filesystem::file_size(path) < io::file_bytes(spec, training()) + 24576);
     CHECK(std::filesystem::file_size(path) >= io::file_bytes(spec, training()));
     const auto results = io::read_sweep_file(path);
     CHECK(results.complete);
