@@ -75,16 +75,21 @@ class Sweep:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
         # A pipe would wait for its other end.
         if os.path.exists(self.path) and not os.path.isfile(self.path):
             raise self._error("is not a regular file")
         if (damage := _seal.damage(self.path)) is not None:
             raise self._error(f"is damaged: {damage}")
-        with self._file() as file:
-            self._read_head(file)
-            self._read_axes(file)
-            self._read_columns(file)
+        try:
+            with self._file() as file:
+                self._read_head(file)
+                self._read_axes(file)
+                self._read_columns(file)
+        except (FileNotFoundError, PermissionError):
+            raise
+        except (AttributeError, KeyError, OSError, RuntimeError, TypeError) as error:  # HDF5's, of a file without a seal
+            raise self._error(f"is damaged: {error}") from error
 
     def __repr__(self) -> str:
         sizes = " x ".join(f"{len(axis)} {name}" for name, axis in

@@ -24,7 +24,7 @@ bool write_attribute(hid_t owner, const char* name, hid_t type, const Handle& sp
 }
 
 // H5DS takes only strings of fixed length.
-bool write_text(hid_t owner, const char* name, const std::string& text) {
+bool write_fixed_text(hid_t owner, const char* name, const std::string& text) {
     const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
     const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
     return H5Tset_size(type.get(), text.size() + 1) >= 0
@@ -45,7 +45,8 @@ bool write_scale(hid_t file, const std::string& path, const std::vector<User>& u
     const Handle type(H5Tcreate(H5T_COMPOUND, sizeof(User)), H5Tclose);
     return H5Tinsert(type.get(), "dataset", offsetof(User, dataset), H5T_STD_REF_OBJ) >= 0
            && H5Tinsert(type.get(), "dimension", offsetof(User, dimension), H5T_NATIVE_INT) >= 0
-           && write_text(scale.get(), "CLASS", "DIMENSION_SCALE") && write_text(scale.get(), "NAME", name)
+           && write_fixed_text(scale.get(), "CLASS", "DIMENSION_SCALE")
+           && write_fixed_text(scale.get(), "NAME", name)
            && (users.empty()
                || write_attribute(scale.get(), "REFERENCE_LIST", type.get(), list_space(users.size()),
                                   users.data()));

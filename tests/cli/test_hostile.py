@@ -283,7 +283,7 @@ class Spin(Case):
         # Object headers and heaps; the first two are circles to HDF5 1.10.
         path, data = self.unsealed()
         chance = random.Random(1)
-        for at in (891, 996, *(chance.randrange(3000) for _ in range(3))):
+        for at in (891, 998, *(chance.randrange(3000) for _ in range(3))):
             with self.subTest(at=at):
                 path.write_bytes(data[:at] + bytes([255 if data[at] != 255 else 0]) + data[at + 1:])
                 self.told(path)
