@@ -24,9 +24,11 @@ MAJOR, MINOR, OLDEST_MINOR = 2, 2, 1
 STATUSES = ("pending", "done", "nonfinite", "failed", "skipped")
 PENDING, DONE, NONFINITE, FAILED, SKIPPED = range(5)
 
-COMMON_KEYS = {"trial", "width", "depth", "eta", "eta_unit", "seeds", "first_seed", "engine", "precision", "input_dim", "activation", "leak",
-               "weight_variance", "architecture", "branch_power", "biases", "optimizer", "train", "rates"}
-# Of each kind of trial: the keys of its spec.
+TARGET_KEYS = {"target_ci", "target_criterion", "target_threshold"}
+COMMON_KEYS = TARGET_KEYS | {
+    "trial", "width", "depth", "eta", "eta_unit", "seeds", "first_seed", "engine", "precision", "input_dim", "activation", "leak",
+    "weight_variance", "architecture", "branch_power", "biases", "optimizer", "train", "rates"}
+# Of each kind of trial: the keys that its spec may have.
 KEYS = {"first-step": COMMON_KEYS | {"profile"},
         "training": COMMON_KEYS | {"steps", "samples", "data", "online", "batch", "momentum"}}
 

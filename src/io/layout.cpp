@@ -11,16 +11,14 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 namespace {
 
-hdf5::Handle status_type(std::uint32_t minor) {
+hdf5::Handle status_type() {
     using trial::Status;
     hdf5::Handle type(H5Tenum_create(H5T_STD_U8LE), H5Tclose);
     const std::pair<const char*, Status> names[] = {{"pending", Status::pending},
                                                     {"done", Status::done},
                                                     {"nonfinite", Status::nonfinite},
-                                                    {"failed", Status::failed},
-                                                    {"skipped", Status::skipped}};
-    for (const auto& [name, value] : names)
-        if (minor > 1 || value != Status::skipped) H5Tenum_insert(type.get(), name, &value);
+                                                    {"failed", Status::failed}};
+    for (const auto& [name, value] : names) H5Tenum_insert(type.get(), name, &value);
     return type;
 }
 
@@ -31,8 +29,8 @@ std::uint64_t networks_at_once(const trial::RecordLayout& layout) {
                                    1);
 }
 
-hdf5::Handle row_type(const trial::RowType& row, std::uint32_t minor) {
-    const auto status = status_type(minor);
+hdf5::Handle row_type(const trial::RowType& row) {
+    const auto status = status_type();
     const auto type_of = [&](trial::Scalar scalar) -> hid_t {
         switch (scalar) {
         case trial::Scalar::u32:

@@ -21,8 +21,8 @@ inline constexpr std::size_t bytes_at_once = std::size_t{1} << 25;
 std::uint64_t networks_at_once(const trial::RecordLayout& layout);
 
 // The compound type of a row. The file's type and the memory type are one: little-endian, with the offsets of the
-// columns. Format 2.1 has one status less.
-hdf5::Handle row_type(const trial::RowType& row, std::uint32_t minor = format_minor);
+// columns.
+hdf5::Handle row_type(const trial::RowType& row);
 
 // Bytes of a file.
 struct Extent {

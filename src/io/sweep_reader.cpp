@@ -114,9 +114,9 @@ struct SweepReader::Implementation {
           plan(read_plan(input)),
           kind(read_kind(input, plan.spec(), kinds)),
           layout(kind.layout(plan.spec())),
+          type(row_type(layout.row())),
           complete(read_complete()),
-          trials(open_trials()),
-          type(H5Dget_type(trials.get()), H5Tclose) {
+          trials(open_trials()) {
         for (const auto& table : layout.tables()) {
             const hsize_t rows = plan.networks() * table.rows;
             tables.push_back(
@@ -136,9 +136,9 @@ struct SweepReader::Implementation {
     plan::Plan plan;
     const trial::Kind& kind;
     trial::RecordLayout layout;
+    Handle type;
     bool complete;
     Handle trials;
-    Handle type; // of a row
     std::vector<TableData> tables;
     std::uint64_t damaged_rows = 0;
 
@@ -150,10 +150,7 @@ struct SweepReader::Implementation {
 
     Handle open_trials() const {
         auto data = input.dataset("trials", {plan.rows()});
-        const auto known = [&](std::uint32_t minor) {
-            return Input::has_type(data, row_type(layout.row(), minor).get());
-        };
-        if (!known(format_minor) && !known(oldest_minor))
+        if (!Input::has_type(data, type.get()))
             input.refuse_damage(fmt::format("its trials have other fields than those of {}", kind.name()));
         return data;
     }

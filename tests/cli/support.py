@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ["ETASTAR_BINARY"]).resolve()
 LAUNCHER = shlex.split(os.environ.get("MPIEXEC", "mpirun --oversubscribe"))
 OPEN_MPI = "Open MPI" in subprocess.run([*LAUNCHER[:1], "--version"], capture_output=True, text=True).stdout
-PENDING, DONE, NONFINITE, FAILED, SKIPPED = range(5)
+PENDING, DONE, NONFINITE, FAILED = range(4)
 ROW_BYTES = 152
 STATUS_BYTE, CHECK_BYTE = 144, 148  # of a row
 OUT_OF_TIME = "etastar: out of time, stopped where it was; --resume continues"
@@ -283,8 +283,7 @@ def exact_response(layer, *arguments):
     return {"last": hidden[-1], "mean": hidden.mean(), "output": output}[layer]
 
 
-STATUSES = {"pending": 0, "done": 1, "nonfinite": 2, "failed": 3, "skipped": 4}
-STATUS = h5py.enum_dtype(STATUSES, basetype="u1")
+STATUS = h5py.enum_dtype({"pending": 0, "done": 1, "nonfinite": 2, "failed": 3}, basetype="u1")
 MEASURED = ["target", "output", "output_after", "loss", "loss_after", "dz2_last", "dz2_max", "dz2_mean",
             "response_last", "response_max", "response_mean", "response_output", "z2_last", "z2_max", "z2_mean"]
 FIELDS = [("width", "<u4", 0), ("depth", "<u4", 4), ("seed", "<u8", 8), ("eta", "<f8", 16),

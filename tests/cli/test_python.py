@@ -11,13 +11,14 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from support import (BINARY, Case, DONE, FAILED, MEASURED, NONFINITE, PENDING, ROOT, SKIPPED, STATUSES, attributes, environment, flip_byte,
-                     make_rows, make_spec, run, trials, wait_for, write_file)
+from support import (BINARY, Case, DONE, FAILED, MEASURED, NONFINITE, PENDING, ROOT, attributes, environment, flip_byte, make_rows,
+                     make_spec, run, trials, wait_for, write_file)
 
 sys.path.insert(0, str(ROOT / "python"))
 import etastar  # noqa: E402
 from etastar import _sweep  # noqa: E402
 
+STATUSES = ["pending", "done", "nonfinite", "failed", "skipped"]
 GRID = ["--width", "8,12", "--depth", "1,2,4", "--seeds", "3", "--first-seed", "5", "--eta", "0.1,1,10"]
 # Runs that converge and that diverge.
 TRAINING = ["--trial", "training", "--width", "8,40", "--depth", "1,4", "--seeds", "5", "--eta", "0.1,1,300", "--steps", "9"]
@@ -64,7 +65,7 @@ class FirstStep(Case):
         np.testing.assert_array_equal(one.dz2_last, rows["dz2_last"][1, 2, 1])
         np.testing.assert_array_equal(one.response.sel(layer=4), rows["response_last"][1, 2, 1, 0])
         self.assertEqual((data.dz2_last.units, data.eta.units, data.eta.unit), ("1", "1", "linear"))
-        self.assertEqual(data.status.flag_meanings.split(), list(STATUSES))
+        self.assertEqual(data.status.flag_meanings.split(), STATUSES)
         with h5py.File(self.path, "r") as file:
             np.testing.assert_array_equal(data.response.values.reshape(18, 4), file["profile/response"])
         self.assertNotIn("layer", self.sweep_.dataset(tables=False).sizes)
@@ -229,12 +230,12 @@ class Made(Case):
 
     def test_every_status(self):
         rows = make_rows(self.SPEC)
-        rows["status"][:5] = PENDING, DONE, NONFINITE, FAILED, SKIPPED
+        rows["status"][:5] = range(5)
         rows["dz2_last"][:5] = np.nan, 1, np.inf, np.nan, np.nan
         sweep = etastar.open(self.write(rows))
         self.assertEqual(sweep.counts(), {"pending": 1, "done": 12, "nonfinite": 1, "failed": 1, "skipped": 1, "damaged": 0})
         self.assertEqual(sweep.frame().index.tolist()[:3], [1, 2, 5])
-        self.assertEqual(sweep.frame(all=True).status.tolist()[:5], list(STATUSES))
+        self.assertEqual(sweep.frame(all=True).status.tolist()[:5], STATUSES)
         np.testing.assert_array_equal(sweep.dataset().dz2_last.values.ravel()[:5], [np.nan, 1, np.inf, np.nan, np.nan])
 
     def test_versions(self):
@@ -267,10 +268,11 @@ class Made(Case):
         text = (ROOT / "docs" / "format.md").read_text()
 
         def keys(head):
-            body, = re.findall(rf"^\| {head} \| value \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
-            return {key for line in body.splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])}
-        self.assertEqual(_sweep.KEYS["first-step"], keys("key"))
-        self.assertEqual(_sweep.KEYS["training"], keys("key") - {"profile"} | keys("key of training"))
+            bodies = re.findall(rf"^\| {head} \| value \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+            return {key for line in "".join(bodies).splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])}
+        self.assertLessEqual(keys("key of a target"), _sweep.TARGET_KEYS)
+        self.assertEqual(_sweep.KEYS["first-step"] - _sweep.TARGET_KEYS, keys("key"))
+        self.assertEqual(_sweep.KEYS["training"] - _sweep.TARGET_KEYS, keys("key") - {"profile"} | keys("key of training"))
 
 
 class Live(Case):
