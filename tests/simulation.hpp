@@ -137,6 +137,9 @@ private:
         bool all_sent() override { return true; }
         std::optional<parallel::Message> poll() override { return std::nullopt; }
         std::string broadcast(std::string text) override { return text; }
+        std::vector<std::string> gather(const std::string&) override {
+            throw std::logic_error("not simulated");
+        }
         std::shared_ptr<Implementation> duplicate() override { throw std::logic_error("not simulated"); }
         void abort(int) override { throw std::logic_error("aborted"); }
 

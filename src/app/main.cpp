@@ -26,18 +26,21 @@ Measures how large a learning rate the first step of a deep network can have, an
 
   plan            networks, rows, file size, memory and work of a sweep; runs nothing
   sweep           run a sweep, or what is left of it, into one HDF5 file
-  status FILE     what of a sweep has been done
+  status FILE     which sweep a file is of, what of it has been done, and how long the rest takes
   merge SHARD...  join the shards of a sweep into one table
   fit FILE        eta* per (width, depth) and the exponents, with intervals, beside exact theory
   theory          exact and infinite-width eta* for given widths and depths
   transfer        a learning rate from one width and depth to another, and PyTorch parameter groups
 
+  etastar glossary          what the words mean: eta*, response, dz2, threshold and the others, on one screen
   etastar COMMAND --help    options of a command
   etastar --version         version and git revision
 
 Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 a file cannot be used;
 4 stopped early by a signal or the time limit, --resume continues; 5 finished, with failed trials recorded.
 )";
+
+constexpr const char* commands = "plan, sweep, status, merge, fit, theory, transfer or glossary";
 
 bool is_one_of(const std::string& text, std::initializer_list<const char*> choices) {
     return std::find(choices.begin(), choices.end(), text) != choices.end();
@@ -52,6 +55,7 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
     if (command == "status") return status_command(arguments);
     if (command == "theory") return theory_command(arguments);
     if (command == "transfer") return transfer_command(arguments);
+    if (command == "glossary") return glossary_command(arguments);
     if (is_one_of(command, {"--version", "version", "--help", "-h", "help"}) && !arguments.empty())
         throw UsageError(fmt::format("unexpected argument {}; see --help", in_quotes(arguments.front())));
     if (is_one_of(command, {"--version", "version"})) {
@@ -62,11 +66,8 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
         write_document("-", usage);
         return ExitCode::done;
     }
-    if (command.empty())
-        throw UsageError("no command given: plan, sweep, status, merge, fit, theory or transfer; see --help");
-    throw UsageError(
-        fmt::format("{} is not a command: plan, sweep, status, merge, fit, theory or transfer; see --help",
-                    in_quotes(command)));
+    if (command.empty()) throw UsageError(fmt::format("no command given: {}; see --help", commands));
+    throw UsageError(fmt::format("{} is not a command: {}; see --help", in_quotes(command), commands));
 }
 
 ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {

@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // What of a shard's provenance goes into that of the whole.
-constexpr const char* told_attributes[] = {"version",   "git_revision",       "host", "mpi", "blas",
-                                           "blas_core", "blas_core_chosen_by"};
+constexpr const char* told_attributes[] = {"version",   "git_revision",        "host",     "mpi", "blas",
+                                           "blas_core", "blas_core_chosen_by", "data_file"};
 
 // Of a shard, looked through once; its file is open only while it is read, for there may be more shards than a process
 // may have open files.
@@ -60,7 +60,7 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
         std::vector<std::string> values;
         for (const auto& shard : shards)
             if (const auto& value = shard.provenance.at(name);
-                std::find(values.begin(), values.end(), value) == values.end())
+                !value.empty() && std::find(values.begin(), values.end(), value) == values.end())
                 values.push_back(value);
         return fmt::format("{}", fmt::join(values, ", "));
     };
@@ -75,6 +75,7 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
     provenance.blas = common("blas");
     provenance.blas_core = common("blas_core");
     provenance.blas_core_chosen_by = common("blas_core_chosen_by");
+    provenance.data_file = common("data_file");
     provenance.merged_from = fmt::format("{}", fmt::join(names, ", "));
     return provenance;
 }

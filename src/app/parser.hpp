@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace etastar::app {
@@ -19,6 +20,17 @@ inline constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
 // The system would take a NUL for the end of the name.
 void refuse_no_name(const std::string& option, const std::string& name);
+
+// A line `name = value` of a configuration file; # begins a comment, except within quotes round the value, which are taken
+// off. Lines count from 1.
+struct ConfigLine {
+    std::string name;
+    std::string value;
+    std::size_t number = 0;
+};
+
+// Throws UsageError that begins with the line's number.
+std::vector<ConfigLine> read_config_lines(std::string_view text);
 
 // Command-line and configuration syntax of one command: each option is declared once, with what becomes of its value.
 class Parser {
@@ -38,6 +50,15 @@ public:
     // --name FILE; `out` stays as it is where the option is not given.
     void file(const std::string& name, const std::string& help, std::string& out);
 
+    // --name [VALUE], without one `implicit`. What follows is its value if it `fits`, or stands after an = sign.
+    using Fits = std::function<bool(const std::string& next)>;
+    void optional(const std::string& name, const std::string& shown_as, const std::string& implicit,
+                  const std::string& help, Fits fits, Take take);
+
+    // --json [FILE], without one "-", standard output.
+    void json(const std::string& help, std::string& out);
+
+    // "name" or, with a letter that is short for it, "name,n".
     void flag(const std::string& name, const std::string& help, bool& out);
 
     // A field of a spec, with another default where one is given.
@@ -60,6 +81,7 @@ public:
 
 private:
     std::string help() const;
+    Arguments with_values_joined(const Arguments& arguments, bool files_spared) const;
     void read_config(const std::string& name, const boost::program_options::options_description& options,
                      boost::program_options::variables_map& map);
 
@@ -69,6 +91,7 @@ private:
     // Of options that the command line leaves to the configuration file.
     std::map<std::string, std::size_t, std::less<>> config_lines_;
     std::set<std::string, std::less<>> given_;
+    std::map<std::string, std::pair<std::string, Fits>, std::less<>> optional_values_; // by "--name"
     bool config_accepted_ = false;
     std::size_t most_files_ = 0;
 };

@@ -2,6 +2,8 @@
 
 #include "etastar/app/commands.hpp"
 
+#include "clock.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,12 +19,20 @@ constexpr auto bar_interval = 200ms;
 constexpr auto line_interval = 30s;
 constexpr int bar_width = 30;
 
+bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
+
 } // namespace
 
-Progress::Progress(std::uint64_t networks, double cost)
+void print_log(const std::string& line) {
+    const auto text = on_terminal() ? line + "\n" : fmt::format("{} {}\n", local_time(unix_now()), line);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+Progress::Progress(std::uint64_t networks, double cost, Verbosity verbosity)
     : networks_(networks),
       cost_(cost),
-      terminal_(isatty(STDERR_FILENO) == 1),
+      quiet_(verbosity == Verbosity::quiet),
+      terminal_(on_terminal()),
       start_(Clock::now()),
       next_(start_ + (terminal_ ? Clock::duration(bar_interval) : Clock::duration(line_interval))) {}
 
@@ -41,9 +51,16 @@ double Progress::seconds() const { return std::chrono::duration<double>(Clock::n
 
 void Progress::show() {
     const auto now = Clock::now();
-    if (now < next_) return;
+    if (quiet_ || now < next_) return;
     next_ = now + (terminal_ ? Clock::duration(bar_interval) : Clock::duration(line_interval));
     print();
+}
+
+void Progress::make_room() {
+    if (!drawn_) return;
+    fmt::print(stderr, "\r\x1b[K");
+    drawn_ = false;
+    next_ = Clock::now();
 }
 
 void Progress::print() {
@@ -59,7 +76,7 @@ void Progress::print() {
         std::fflush(stderr);
         drawn_ = true;
     } else {
-        fmt::print(stderr, "etastar: {}\n", text);
+        print_log("etastar: " + text);
     }
 }
 

@@ -20,7 +20,7 @@ public:
     };
 
     // work: expected seconds of the networks left.
-    Recorder(io::SweepFile& file, double work);
+    Recorder(io::SweepFile& file, double work, Verbosity verbosity);
 
     void collect(std::vector<parallel::NetworkResult>&& results) override;
     void tick() override;
@@ -34,9 +34,20 @@ public:
 private:
     void check_file();
     void note(const parallel::NetworkResult& result);
+    void note_cell(const parallel::NetworkResult& result);
+
+    // Networks of a (width, depth) that are still to come, and what those that came took.
+    struct CellLeft {
+        std::uint64_t networks = 0;
+        std::uint64_t finished = 0;
+        double seconds = 0;
+    };
 
     io::SweepFile& file_;
+    double work_;
+    double started_; // seconds since 1970
     Progress progress_;
+    std::vector<CellLeft> cells_; // in the plan's order; empty unless each is told
     parallel::Clock::time_point next_sync_;
     parallel::Clock::time_point next_check_;
     std::future<void> syncing_;

@@ -6,17 +6,20 @@
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/io/sweep_reader.hpp"
 #include "etastar/isa.hpp"
+#include "etastar/parallel/mpi.hpp"
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
 #include "etastar/plan/plan.hpp"
 #include "etastar/trial/kind.hpp"
 
 #include "recorder.hpp"
+#include "start.hpp"
 #include "time_limit.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -30,10 +33,14 @@ namespace {
 
 using parallel::Clock;
 
+// Of a user's file, in the provenance.
+constexpr std::size_t longest_name_kept = 4096;
+
 struct Prepared {
     SweepOptions options;
     io::SweepFile file;
     std::optional<TimeLimit> limit;
+    Start start; // what is told of it
 
     const trial::Kind& kind() const { return trial::find_kind(options.spec.trial); }
     parallel::Job job() const { return parallel::Job::of(kind(), file.plan(), options.weight_budget); }
@@ -66,6 +73,7 @@ io::Provenance provenance_of(const SweepOptions& options, const parallel::Commun
     provenance.ranks = static_cast<std::uint32_t>(communicator.size());
     provenance.mpi = communicator.description();
     describe_blas(options.spec, provenance);
+    provenance.data_file = shown(options.data.string(), longest_name_kept);
     if (options.shard_of) {
         provenance.shard = options.shard;
         provenance.shard_of = to_json(*options.shard_of);
@@ -97,16 +105,31 @@ std::string told_by_root(parallel::Communicator& communicator, Say&& say) {
     return communicator.broadcast(text);
 }
 
-Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
-                 const parallel::Communicator& communicator) {
-    options.complete(options);
+io::SweepFile file_of(const SweepOptions& options, const io::Provenance& provenance) {
+    if (options.of_file) return io::SweepFile::open(options.output, options.spec);
     const plan::Plan plan(options.spec);
+    return options.resume ? io::SweepFile::open_or_create(options.output, plan, provenance)
+                          : io::SweepFile::create(options.output, plan, provenance, options.overwrite);
+}
+
+Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
+                 const parallel::Communicator& communicator, const std::vector<std::string>& places) {
+    options.complete(options);
     const auto provenance = provenance_of(options, communicator);
-    auto file = options.resume ? io::SweepFile::open_or_create(options.output, plan, provenance)
-                               : io::SweepFile::create(options.output, plan, provenance, options.overwrite);
+    auto file = file_of(options, provenance);
     if (!file.is_new() && !file.networks_left().empty())
         tell_change_of_kernels(options, provenance.blas_core);
-    return Prepared{std::move(options), std::move(file), limit};
+    Start start;
+    start.file = options.output.string();
+    start.to_do = file.networks_left().size();
+    start.before = file.plan().networks() - start.to_do;
+    start.places = places_of(places);
+    start.launched = parallel::launched_by_mpi();
+    start.blas = provenance.blas;
+    start.blas_core = provenance.blas_core;
+    start.mpi = communicator.description();
+    start.limit = options.time_limit;
+    return Prepared{std::move(options), std::move(file), limit, std::move(start)};
 }
 
 // What rank 0 tells the others before work starts: a line of JSON, and the user's examples as they are in memory.
@@ -189,6 +212,17 @@ std::string summary_of(const Prepared& prepared, const parallel::Outcome& outcom
     return text + "\n";
 }
 
+void tell_start(Start start, const std::vector<parallel::Unit>& units, Verbosity verbosity) {
+    if (verbosity == Verbosity::quiet) return;
+    for (const auto& unit : units) {
+        start.work += unit.seconds;
+        start.longest = std::max(start.longest, unit.seconds);
+    }
+    print_log(start_line(start));
+    if (verbosity == Verbosity::verbose)
+        for (const auto& line : host_lines(start.places)) print_log("etastar: " + line);
+}
+
 // Everything that has been told is on disk when this returns.
 ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     auto& file = prepared.file;
@@ -199,7 +233,9 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     const double work =
         std::accumulate(units.begin(), units.end(), 0.0,
                         [](double sum, const parallel::Unit& unit) { return sum + unit.seconds; });
-    std::optional<Recorder> recorder(std::in_place, file, work);
+    const auto verbosity = prepared.options.verbosity;
+    tell_start(prepared.start, units, verbosity);
+    std::optional<Recorder> recorder(std::in_place, file, work, verbosity);
     const auto outcome =
         run_networks(communicator, std::move(units), prepared.job(), *recorder, deadline_of(prepared.limit));
     recorder->settle();
@@ -211,7 +247,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
         file.sync();
     else
         file.mark_complete();
-    write_summary(summary_of(prepared, outcome, counts, seconds));
+    if (verbosity != Verbosity::quiet) write_summary(summary_of(prepared, outcome, counts, seconds));
     if (outcome.stopped) return ExitCode::stopped;
     return counts.failed > 0 ? ExitCode::failed_trials : ExitCode::done;
 }
@@ -235,9 +271,10 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
     if (told_limit.empty()) return ExitCode::done;
     if (const auto told = nlohmann::json::parse(told_limit); !is_root && !told.is_null()) limit.emplace(told);
 
+    const auto places = communicator.gather(own_place());
     std::optional<Prepared> prepared;
     const auto start = told_by_root(communicator, [&] {
-        prepared = prepare(std::move(*options), limit, communicator);
+        prepared = prepare(std::move(*options), limit, communicator, places);
         return pack_start(*prepared);
     });
     if (start.empty()) return ExitCode::done;

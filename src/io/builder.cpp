@@ -56,6 +56,7 @@ void Builder::write_provenance(const Provenance& provenance) {
     text("started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds))));
     attribute(where.get(), "started_unix", H5T_IEEE_F64LE, {}, &seconds);
     attribute(where.get(), "finished_unix", H5T_IEEE_F64LE, {}, &unknown);
+    if (!provenance.data_file.empty()) text("data_file", provenance.data_file);
     if (!provenance.shard.empty()) {
         text("shard", provenance.shard);
         text("shard_of", provenance.shard_of);

@@ -1,6 +1,7 @@
 """What the tests of the program have in common: running it, reading its files, and theory worked out apart from it."""
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -26,6 +27,9 @@ STATUS_BYTE, CHECK_BYTE = 144, 148  # of a row
 OUT_OF_TIME = "etastar: out of time, stopped where it was; --resume continues"
 TINY = ["--width", "8,16", "--depth", "1,3", "--seeds", "3", "--eta", "0.1,1,10"]
 
+# What begins a line that a sweep tells of its start and progress, where that is no terminal.
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d "
+
 
 def environment():
     env = dict(os.environ)
@@ -40,7 +44,7 @@ def run(command, folder, timeout=60, env=None, **options):
     """A finished process; bytes that are not UTF-8 are shown as escapes."""
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
                "errors": "backslashreplace", "timeout": timeout, "env": env or environment(), **options}
-    return subprocess.run([os.fspath(word) for word in command], cwd=folder, **options)
+    return with_log_apart(subprocess.run([os.fspath(word) for word in command], cwd=folder, **options))
 
 
 def together(function, items):
@@ -50,8 +54,17 @@ def together(function, items):
 
 
 def own_lines(result):
-    """The program's lines on standard error, without the launcher's. Open MPI 5 may put a zero before them."""
+    """The program's errors on standard error, without the launcher's lines. Open MPI 5 may put a zero before them."""
     return [line for line in result.stderr.replace("\0", "").splitlines() if line.startswith("etastar:")]
+
+
+def with_log_apart(result):
+    """The process with the lines of start and progress taken out of its standard error: they are `log`."""
+    lines = (result.stderr or "").splitlines(keepends=True)
+    result.log = [line.rstrip("\n") for line in lines if re.match(STAMP, line.replace("\0", ""))]
+    if result.log:
+        result.stderr = "".join(line for line in lines if not re.match(STAMP, line.replace("\0", "")))
+    return result
 
 
 class Case(unittest.TestCase):
@@ -194,7 +207,7 @@ class Running:
         code = self.process.wait(timeout)
         self.output.seek(0)
         self.errors.seek(0)
-        return subprocess.CompletedProcess(self.process.args, code, self.output.read(), self.errors.read())
+        return with_log_apart(subprocess.CompletedProcess(self.process.args, code, self.output.read(), self.errors.read()))
 
     def slay(self):
         while self.processes():

@@ -227,6 +227,11 @@ class Document(Case):
         for path in (self.path, self.shard, self.merged):
             found.update(self.found(path))
         groups = {(path.rsplit("/", 1)[0] or "/", None) for path, _ in documented}
+        with h5py.File(self.dir / "data.h5", "w") as file:
+            file["x"], file["y"] = np.ones((2, 3)), np.ones(2)
+        trained = self.found(self.sweep("--trial", "training", "--data", "data.h5", "--width", "8", "--depth", "1", "--seeds", "1",
+                                        "--eta", "0.1", "--steps", "1"))
+        found["/provenance", "data_file"] = trained["/provenance", "data_file"]
         self.assertEqual(set(documented) | groups, set(found))
         lengths = {"W": 2, "D": 3, "S": 3, "E": 3, "largest depth": 4, "2": 2}
         sizes = self.found(self.path)

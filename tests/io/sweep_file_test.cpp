@@ -18,7 +18,7 @@ using trial::Status;
 
 namespace {
 
-const io::Provenance provenance{"1.2.3", "abc", "host", 3, "mpi", "blas", "core", "openblas", "", "", ""};
+const io::Provenance provenance{"1.2.3", "abc", "host", 3, "mpi", "blas", "core", "openblas", "", "", "", ""};
 
 io::SweepFile create(const fs::path& path, const sweep::Spec& spec, bool overwrite = false) {
     return io::SweepFile::create(path, plan::Plan(spec), provenance, overwrite);

@@ -14,6 +14,7 @@ ExitCode merge_command(const Arguments& arguments);
 ExitCode status_command(const Arguments& arguments);
 ExitCode theory_command(const Arguments& arguments);
 ExitCode transfer_command(const Arguments& arguments);
+ExitCode glossary_command(const Arguments& arguments);
 ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& communicator);
 
 // To a file, or to standard output where the name is "-". Throws FileError.

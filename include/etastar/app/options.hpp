@@ -17,6 +17,9 @@ namespace etastar::app {
 
 using Arguments = std::vector<std::string>; // of a command, without the command's name
 
+// What a sweep tells: errors alone; also its start, progress and end; also its hosts, and each (width, depth) done.
+enum class Verbosity { quiet, normal, verbose };
+
 // Options of `plan` and `sweep`, from the command line and the --config file, to be completed.
 struct SweepOptions {
     sweep::Spec spec;
@@ -24,14 +27,24 @@ struct SweepOptions {
     std::string shard;                   // "3/16"
     std::filesystem::path data;          // of the user's examples, which are in the spec; empty for none
     std::filesystem::path output;
-    bool resume = false; // what is left of an existing file
+    bool output_given = false;
+    bool resume = false;  // what is left of an existing file
+    bool of_file = false; // whose spec it is: to resume without options of the grid
     bool overwrite = false;
+    Verbosity verbosity = Verbosity::normal;
+    std::string json;                 // of `plan`; "-" for standard output, empty for none
     std::optional<double> time_limit; // seconds
     std::size_t weight_budget = 0;    // bytes
 
     // Reads the files that the options name and checks the spec that all of them make, which is not one before: apart from
     // the command line, for a file system may hang. Throws UsageError and FileError.
     std::function<void(SweepOptions&)> complete;
+};
+
+struct StatusOptions {
+    std::filesystem::path file;
+    std::string json;            // "-" for standard output, empty for none
+    std::optional<double> watch; // seconds between looks
 };
 
 struct FitCommandOptions {
@@ -73,7 +86,7 @@ struct TransferOptions {
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments);
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments);
 std::optional<MergeOptions> parse_merge(const Arguments& arguments);
-std::optional<std::filesystem::path> parse_status(const Arguments& arguments);
+std::optional<StatusOptions> parse_status(const Arguments& arguments);
 std::optional<TheoryOptions> parse_theory(const Arguments& arguments);
 std::optional<TransferOptions> parse_transfer(const Arguments& arguments);
 

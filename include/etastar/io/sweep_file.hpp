@@ -78,6 +78,9 @@ public:
     // That this process is still the file's writer and the file still where it was. To be called every second.
     void check();
 
+    // For those who ask how far the sweep is.
+    void tell(const Advance& advance) { lease_.tell(advance); }
+
     // To the disk. May be called while another thread writes.
     void sync();
 
