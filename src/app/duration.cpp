@@ -34,9 +34,7 @@ std::optional<double> read_units(std::string_view text) {
     double seconds = 0;
     double last = 2 * longest_duration;
     while (!text.empty()) {
-        const auto end =
-            std::find_if(text.begin(), text.end(), [](char c) { return !is_digit(c) && c != '.'; });
-        const auto number = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+        const auto number = text.substr(0, text.find_first_not_of("0123456789."));
         text.remove_prefix(number.size());
         const auto* unit = std::find_if(std::begin(units), std::end(units),
                                         [&](const auto& each) { return text.starts_with(each.first); });

@@ -189,6 +189,7 @@ Arguments Parser::with_values_joined(const Arguments& arguments, bool files_spar
         const auto& [implicit, fits] = option->second;
         const bool follows =
             i + 1 < arguments.size() && fits(arguments[i + 1]) && !(files_spared && arguments[i + 1] != "-");
+        if (follows) refuse_no_name(arguments[i].substr(2), arguments[i + 1]); // Boost has no word for it
         joined.back() += "=" + (follows ? arguments[++i] : implicit);
     }
     return joined;

@@ -7,6 +7,7 @@
 #include "describe.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -181,6 +182,20 @@ void pause_for(double seconds) {
             std::min<std::chrono::duration<double>>(until - std::chrono::steady_clock::now(), 50ms));
 }
 
+// Lines that this takes, long ones broken.
+std::size_t rows_on_terminal(const std::string& text) {
+    winsize size = {};
+    const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    const std::size_t columns = known ? size.ws_col : 80;
+    std::size_t rows = 0;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const auto end = std::min(text.find('\n', begin), text.size());
+        rows += std::max<std::size_t>((end - begin + columns - 1) / columns, 1);
+        begin = end + 1;
+    }
+    return rows;
+}
+
 // Shows looks as they come: on a terminal each in the place of the one before, elsewhere a line each and the last in full.
 class Screen {
 public:
@@ -197,14 +212,14 @@ public:
         if (!terminal_) return write_document("-", log_line_of(look) + (is_last ? report : ""));
         // Up to where the last one began, and away with it.
         const auto back = lines_ > 0 ? fmt::format("\x1b[{}A\x1b[J", lines_) : std::string();
-        lines_ = std::count(report.begin(), report.end(), '\n');
+        lines_ = rows_on_terminal(report);
         write_document("-", back + report);
     }
 
 private:
     const StatusOptions& options_;
     bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
-    std::ptrdiff_t lines_ = 0;
+    std::size_t lines_ = 0; // of the last look
 };
 
 } // namespace
