@@ -268,21 +268,6 @@ void check_ranges(const char* option, const std::vector<Range>& ranges,
                                          fmt::join(axis, ", ")));
 }
 
-std::vector<Cell> selected(const TrialTable& table, const FitOptions& options) {
-    const auto& spec = table.plan.spec();
-    check_ranges("width", options.widths, spec.width);
-    check_ranges("depth", options.depths, spec.depth);
-    const auto chosen = [](const std::vector<Range>& ranges, std::uint32_t value) {
-        return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
-                   return contains(range, value);
-               });
-    };
-    std::vector<Cell> result;
-    for (const auto& cell : cells(table))
-        if (chosen(options.widths, cell.width) && chosen(options.depths, cell.depth)) result.push_back(cell);
-    return result;
-}
-
 std::optional<CriterionCurves> curves_of(const std::vector<Cell>& cells, const Estimator& criterion,
                                          const FitOptions& options) {
     CriterionCurves result{&criterion, options.layer, options.relative, {}};
@@ -315,6 +300,21 @@ void check_options_of(const Estimator& criterion, const FitOptions& options) {
 
 } // namespace
 
+std::vector<Cell> selected_cells(const TrialTable& table, const FitOptions& options) {
+    const auto& spec = table.plan.spec();
+    check_ranges("width", options.widths, spec.width);
+    check_ranges("depth", options.depths, spec.depth);
+    const auto chosen = [](const std::vector<Range>& ranges, std::uint32_t value) {
+        return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+                   return contains(range, value);
+               });
+    };
+    std::vector<Cell> result;
+    for (const auto& cell : cells(table))
+        if (chosen(options.widths, cell.width) && chosen(options.depths, cell.depth)) result.push_back(cell);
+    return result;
+}
+
 void check(const FitOptions& options) {
     for (const auto* criterion : options.criteria) {
         check_options_of(*criterion, options);
@@ -340,7 +340,7 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
     report.resamples = options.resamples;
     report.seed = options.seed;
     report.rows = count_rows(table);
-    const auto all = selected(table, options);
+    const auto all = selected_cells(table, options);
     bool training = false;
     for (const auto* criterion : chosen(table, options)) {
         check_options_of(*criterion, options);
@@ -351,6 +351,7 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
         if (!options.curves) continue;
         if (auto curves = curves_of(all, *criterion, options)) report.curves.push_back(std::move(*curves));
     }
+    if (!training && options.curves) report.distributions = distributions(all, options.layer);
     if (training && options.curves) report.training = training_curves(table, all, options);
     warn(all, table.plan.spec().model, options, report);
     return report;

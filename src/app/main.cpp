@@ -29,6 +29,7 @@ Measures how large a learning rate the first step of a deep network can have, an
   status FILE     what of a sweep has been done
   merge SHARD...  join the shards of a sweep into one table
   fit FILE        eta* per (width, depth) and the exponents, with intervals, beside exact theory
+  report FILE     the same as one page with figures, for a browser
   theory          exact and infinite-width eta* for given widths and depths
   transfer        a learning rate from one width and depth to another, and PyTorch parameter groups
 
@@ -48,6 +49,7 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
     isa_limit(); // a bad setting is told
     if (command == "plan") return plan_command(arguments, ranks);
     if (command == "fit") return fit_command(arguments);
+    if (command == "report") return report_command(arguments);
     if (command == "merge") return merge_command(arguments);
     if (command == "status") return status_command(arguments);
     if (command == "theory") return theory_command(arguments);
@@ -63,9 +65,9 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
         return ExitCode::done;
     }
     if (command.empty())
-        throw UsageError("no command given: plan, sweep, status, merge, fit, theory or transfer; see --help");
+        throw UsageError("no command given: plan, sweep, status, merge, fit, report, theory or transfer; see --help");
     throw UsageError(
-        fmt::format("{} is not a command: plan, sweep, status, merge, fit, theory or transfer; see --help",
+        fmt::format("{} is not a command: plan, sweep, status, merge, fit, report, theory or transfer; see --help",
                     in_quotes(command)));
 }
 

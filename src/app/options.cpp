@@ -253,16 +253,8 @@ std::vector<analysis::Range> parse_ranges(const std::string& option, const std::
     return ranges;
 }
 
-} // namespace
-
-std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
-    Parser parser(
-        "usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
-        "of its power law, "
-        "of a first step beside\nexact theory. --threshold, --layer, --relative and --statistic are of "
-        "a first step, --step and\n--fraction of training.\n");
-    FitCommandOptions options;
-    auto& fit = options.fit;
+// What of a sweep is fitted, and how.
+void add_fit_options(Parser& parser, analysis::FitOptions& fit) {
     parser.option("criterion", criteria_help(),
                   [&](const std::string& text) { fit.criteria = {&analysis::estimator(text)}; });
     add_thresholds(parser, fit.thresholds);
@@ -281,7 +273,6 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
                   [&](const std::string& text) { fit.widths = parse_ranges("width", text); });
     parser.option("depth", "only these depths",
                   [&](const std::string& text) { fit.depths = parse_ranges("depth", text); });
-    parser.flag("all", "show every line of long tables", options.all);
     parser.option("resamples", "2000", "bootstrap resamples behind an interval that needs them",
                   [&](const std::string& text) {
                       fit.resamples = sweep::parse_count("resamples", text);
@@ -291,13 +282,51 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
                   });
     parser.option("seed", "0", "seed of the resampling",
                   [&](const std::string& text) { fit.seed = sweep::parse_count("seed", text, true); });
+}
+
+} // namespace
+
+std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
+    Parser parser(
+        "usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
+        "of its power law, "
+        "of a first step beside\nexact theory. --threshold, --layer, --relative and --statistic are of "
+        "a first step, --step and\n--fraction of training.\n");
+    FitCommandOptions options;
+    add_fit_options(parser, options.fit);
+    parser.flag("all", "show every line of long tables", options.all);
     parser.file("json", json_help, options.json);
+    parser.file("csv", "write the cells as CSV to this file, - for standard output", options.csv);
+    parser.file("latex", "write them as LaTeX tables (booktabs) to this file, - for standard output",
+                options.latex);
     parser.accept_files(false);
     std::vector<std::string> files;
     if (!parser.parse(arguments, &files)) return std::nullopt;
     options.file = files.front();
-    analysis::check(fit);
-    fit.curves = !options.json.empty();
+    analysis::check(options.fit);
+    options.fit.curves = !options.json.empty();
+    return options;
+}
+
+std::optional<ReportOptions> parse_report(const Arguments& arguments) {
+    Parser parser(
+        "usage: etastar report FILE [-o FILE.html] [options]\n\nWrites what a sweep says as one page that "
+        "needs "
+        "nothing else: the answer in words with intervals,\nfigures, cells, warnings, and the commands that "
+        "reproduce it. The options are those of `etastar fit`;\nthe file may be of a sweep that still "
+        "runs.\n");
+    ReportOptions options;
+    parser.file("output,o", "the page, - for standard output; default: FILE with the ending .html",
+                options.output);
+    add_fit_options(parser, options.fit);
+    parser.accept_files(false);
+    std::vector<std::string> files;
+    if (!parser.parse(arguments, &files)) return std::nullopt;
+    options.file = files.front();
+    if (options.output.empty())
+        options.output = std::filesystem::path(options.file).replace_extension(".html").string();
+    analysis::check(options.fit);
+    options.fit.curves = true;
     return options;
 }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 namespace etastar::app {
 
@@ -25,7 +27,10 @@ void write_summary(const std::string& summary) {
     }
 }
 
-void refuse_table(const char* option, const std::string& name) {
+void refuse_table(const char* option, const std::string& name, const std::filesystem::path& sweep) {
+    std::error_code error;
+    if (!name.empty() && !sweep.empty() && std::filesystem::equivalent(name, sweep, error))
+        throw UsageError(fmt::format("{}: '{}' is the sweep's own file", option, name));
     if (!name.empty() && name != "-" && io::is_hdf5_file(name))
         throw UsageError(
             fmt::format("{}: '{}' is an HDF5 file, which is not replaced by a report", option, name));

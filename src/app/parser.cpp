@@ -88,8 +88,8 @@ void Parser::repeated(const std::string& name, const std::string& help, Take tak
 }
 
 void Parser::file(const std::string& name, const std::string& help, std::string& out) {
-    const auto take = [name, &out](const std::string& value) {
-        refuse_no_name(name, value);
+    const auto take = [full = name.substr(0, name.find(',')), &out](const std::string& value) {
+        refuse_no_name(full, value);
         out = value;
     };
     auto* value = po::value<std::string>();

@@ -35,7 +35,7 @@ public:
     // --name, once or more often.
     void repeated(const std::string& name, const std::string& help, Take take);
 
-    // --name FILE; `out` stays as it is where the option is not given.
+    // --name FILE; `out` stays as it is where the option is not given. "name,n" has the short form -n.
     void file(const std::string& name, const std::string& help, std::string& out);
 
     void flag(const std::string& name, const std::string& help, bool& out);

@@ -318,6 +318,18 @@ std::string SweepReader::provenance(const char* name) const {
     return input.text(group.get(), name);
 }
 
+std::vector<std::pair<std::string, std::string>> SweepReader::provenance() const {
+    const hdf5::QuietErrors quiet;
+    const auto& input = implementation_->input;
+    std::vector<std::pair<std::string, std::string>> entries;
+    const Handle group = input.group("provenance");
+    if (!group) return entries;
+    for (const auto& name : Input::attributes(group.get()))
+        if (auto text = input.value_as_text(group.get(), name.c_str()))
+            entries.emplace_back(name, std::move(*text));
+    return entries;
+}
+
 Tally SweepReader::tally() {
     const hdf5::QuietErrors quiet;
     auto& file = *implementation_;

@@ -38,7 +38,15 @@ struct FitCommandOptions {
     std::filesystem::path file;
     analysis::FitOptions fit;
     std::string json; // file name, "-" for standard output, empty for none
+    std::string csv;
+    std::string latex;
     bool all = false; // lines of long tables
+};
+
+struct ReportOptions {
+    std::filesystem::path file;
+    analysis::FitOptions fit;
+    std::string output; // of the page; "-" for standard output
 };
 
 struct MergeOptions {
@@ -72,6 +80,7 @@ struct TransferOptions {
 // Each throws UsageError, or returns nothing after --help has been printed on standard output.
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments);
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments);
+std::optional<ReportOptions> parse_report(const Arguments& arguments);
 std::optional<MergeOptions> parse_merge(const Arguments& arguments);
 std::optional<std::filesystem::path> parse_status(const Arguments& arguments);
 std::optional<TheoryOptions> parse_theory(const Arguments& arguments);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace etastar::io {
@@ -66,6 +67,9 @@ public:
 
     // A string attribute of /provenance; empty if there is none.
     std::string provenance(const char* name) const;
+
+    // All attributes of /provenance that are one string or one number, as text, by name.
+    std::vector<std::pair<std::string, std::string>> provenance() const;
 
     // Reads the whole file. A network is finished if its rows are done or nonfinite and its part of each table, where
     // there are any, is whole and that of its rows.

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace etastar::report {
+
+// 0.021335(23): the error, to two digits, in units of the value's last ones; five digits where there is no error. Very large
+// and very small values have an exponent, as in 2.13(2)e-07.
+std::string with_error(double value, double error);
+
+// The text with every `from` made a `to`.
+std::string replaced(std::string_view text, std::string_view from, std::string_view to);
+
+// With the sign of mathematics for every hyphen.
+std::string with_minus(std::string_view text);
+
+// Decimals that show an error to two digits, from 2 to 6.
+int decimals_of(double error);
+
+} // namespace etastar::report
