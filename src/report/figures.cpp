@@ -4,6 +4,7 @@
 #include "etastar/report/words.hpp"
 
 #include "../json.hpp"
+#include "notation.hpp"
 
 #include <fmt/format.h>
 
@@ -150,7 +151,7 @@ Json rates_of(const CriterionFit& fit, const Shown& shown) {
                                {"y", brief_list(curve.eta_star)}});
     }
     if (fit.asymptote)
-        tree["asymptote"] = {{"law", fit.asymptote->law},
+        tree["asymptote"] = {{"shown", law_text(fit.asymptote->law)},
                              {"x", integer_list(fit.asymptote_depth)},
                              {"y", brief_list(fit.asymptote_rate)}};
     if (fit.law.constant) {
@@ -310,11 +311,12 @@ void add_step(const PageInput& input, Figures& figures, Json& data) {
 }
 
 void add_profile(const PageInput& input, Figures& figures, Json& data) {
-    Figure figure{"profile", "Profile over depth",
-                  "The mean over networks of the response G_ℓ of each layer ℓ, by which (Δz^{ℓ})^{2} = η^{2} "
-                  "G_ℓ to first order in η for a unit error, "
-                  "with its 95 % interval.",
-                  "", ""};
+    Figure figure{
+        "profile", "Profile over depth",
+        "The mean over networks of the response G_{ℓ} of each layer ℓ, by which (Δz^{ℓ})^{2} = η^{2} "
+        "G_{ℓ} to first order in η for a unit error, "
+        "with its 95 % interval.",
+        "", ""};
     if (!input.spec.response_profile)
         figure.absence = "The sweep did not keep every layer’s response: `etastar sweep --profile` does.";
     else if (input.profiles.empty())
@@ -385,10 +387,11 @@ Json medians(const std::vector<Median>& list) {
 }
 
 void add_training(const PageInput& input, Figures& figures, Json& data) {
-    Figure steps{"losssteps", "Loss over steps",
-                 "The median over networks of loss_t / loss_0 at a few rates about the best, with its 95 % "
-                 "interval; a curve ends where half of the networks have diverged.",
-                 "", ""};
+    Figure steps{
+        "losssteps", "Loss over steps",
+        "The median over networks of loss_{t} / loss_{0} at a few rates about the best, with its 95 % "
+        "interval; a curve ends where half of the networks have diverged.",
+        "", ""};
     Figure rates{"lossrate", "Loss against the rate", "", "", ""};
     Figure kernel{"kernel", "Tangent kernel against depth",
                   "The median largest eigenvalue λ of the tangent kernel before training (open) and after it "

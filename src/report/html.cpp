@@ -9,6 +9,7 @@
 #include "notation.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -82,9 +83,11 @@ std::string to_text(const HtmlTable& table, const std::string& label) {
 std::string five(double x) { return std::isfinite(x) ? fmt::format("{:.5g}", x) : std::string("?"); }
 std::string five(const std::optional<double>& x) { return x ? five(*x) : std::string("–"); }
 
-std::string ends(const Interval& i, double unit = 1) {
+std::string four(double x) { return std::isfinite(x) ? fmt::format("{:.4g}", x) : std::string("?"); }
+
+std::string ends(const Interval& i, double unit = 1, std::string (*shown)(double) = five) {
     if (!std::isfinite(i.low) && !std::isfinite(i.high)) return "–";
-    return fmt::format("[{}, {}]", five(i.low / unit), five(i.high / unit));
+    return fmt::format("[{}, {}]", shown(i.low / unit), shown(i.high / unit));
 }
 
 std::string minus(double x, const char* format) { return with_minus(fmt::format(fmt::runtime(format), x)); }
@@ -100,12 +103,10 @@ HtmlTable cell_table(const CriterionFit& fit, std::size_t most) {
     const bool exact = some([](const auto& cell) { return cell.exact.has_value(); });
     const bool infinite = !exact && some([](const auto& cell) { return cell.infinite.has_value(); });
     const bool scores = some([](const auto& cell) { return cell.z.has_value(); });
-    const bool notes = some([](const auto& cell) { return !cell.note.empty(); });
     table.columns = {{"width <i>n</i>"}, {"depth <i>L</i>"}, {"networks"}, {star_head}, {"95 % interval"}};
     if (exact || infinite) {
         table.columns.push_back({exact ? "exact" : "<i>n</i> → ∞"});
         table.columns.push_back({exact ? "over exact" : "over <i>n</i> → ∞"});
-        table.columns.push_back({"its interval"});
     }
     if (scores) table.columns.push_back({"<i>z</i>"});
     if (training) {
@@ -113,7 +114,6 @@ HtmlTable cell_table(const CriterionFit& fit, std::size_t most) {
         table.columns.push_back({fmt::format("{} <i>λ</i><sub>0</sub>", star_head)});
         table.columns.push_back({fmt::format("{} <i>λ</i><sub>T</sub>", star_head)});
     }
-    if (notes) table.columns.push_back({"note", true});
     for (const auto& cell : fit.cells) {
         if (table.rows.size() == most) break;
         std::vector<std::string> row{
@@ -123,8 +123,9 @@ HtmlTable cell_table(const CriterionFit& fit, std::size_t most) {
         if (exact || infinite) {
             const auto& theory = exact ? cell.exact : cell.infinite;
             row.push_back(five(theory));
-            row.push_back(theory && cell.eta_star ? five(*cell.eta_star / *theory) : "–");
-            row.push_back(theory && cell.eta_star ? ends(cell.ci95, *theory) : "–");
+            row.push_back(theory && cell.eta_star ? fmt::format("{} {}", four(*cell.eta_star / *theory),
+                                                                ends(cell.ci95, *theory, four))
+                                                  : "–");
         }
         if (scores) row.push_back(cell.z ? minus(*cell.z, "{:+.2f}") : "–");
         if (training) {
@@ -135,10 +136,31 @@ HtmlTable cell_table(const CriterionFit& fit, std::size_t most) {
             row.push_back(cell.kernel ? times(cell.kernel->initial.value) : "–");
             row.push_back(cell.kernel ? times(cell.kernel->final.value) : "–");
         }
-        if (notes) row.push_back(html(cell.note));
         table.rows.push_back(std::move(row));
     }
     return table;
+}
+
+// Why cells have no estimate, or what is to be known of it; cells of one note together.
+std::string notes_list(const CriterionFit& fit) {
+    constexpr std::size_t most_named = 12;
+    std::vector<std::pair<std::string, std::vector<std::string>>> notes;
+    for (const auto& cell : fit.cells) {
+        if (cell.note.empty()) continue;
+        auto found = std::find_if(notes.begin(), notes.end(),
+                                  [&](const auto& note) { return note.first == cell.note; });
+        if (found == notes.end()) found = notes.insert(notes.end(), {cell.note, {}});
+        found->second.push_back(fmt::format("{}/{}", cell.depth, cell.width));
+    }
+    std::vector<std::string> lines;
+    for (const auto& [note, cells] : notes) {
+        const auto named = std::min(cells.size(), most_named);
+        lines.push_back(fmt::format(
+            "L/n = {}{}: {}",
+            fmt::join(cells.begin(), cells.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+            named < cells.size() ? fmt::format(" and {} more", cells.size() - named) : std::string(), note));
+    }
+    return list_of(lines, "small");
 }
 
 std::string slope_table(const CriterionFit& fit) {
@@ -206,7 +228,7 @@ std::string answer_section(const Words& words, const PageInput& input) {
     }
     body += paragraph(fmt::format("Intervals are of 95 %. An exponent is the weighted least-squares slope of "
                                   "log η* over the cells, with the "
-                                  "weights {}, which do not depend on the sample.",
+                                  "weights `{}`, which do not depend on the sample.",
                                   input.fit.fits.empty() ? "–" : input.fit.fits.front().weights),
                       "small");
     return section("answer", "The answer", body);
@@ -251,7 +273,7 @@ std::string cells_section(const FitReport& fit) {
             body += paragraph(fmt::format("These are the first {} of {} cells; `etastar fit --csv` has all.",
                                           most, each.cells.size()),
                               "small");
-        body += slope_table(each) + misalignment_table(each);
+        body += notes_list(each) + slope_table(each) + misalignment_table(each);
     }
     body += paragraph("In parentheses the standard error, in units of the last digits. “–”: there is none; "
                       "“?”: the sample does not bound that side.",
@@ -359,7 +381,7 @@ constexpr Term terms[] = {
     {"Δz^{ℓ}, dz2",
      "by how much the step changes the pre-activations of layer ℓ; dz2 is its mean square over neurons", 1},
     {"threshold c", "what the mean of dz2 may be at most", 1},
-    {"response G_ℓ",
+    {"response G_{ℓ}",
      "dz2 over η^{2} to first order in η, for a unit error: a number of each network, whose mean gives η* = "
      "(c / mean G)^{1/2}",
      1},
@@ -372,7 +394,7 @@ constexpr Term terms[] = {
      "the law of G in deep networks: layers multiply their fluctuations, so that log G is nearly normal, of "
      "variance about 13 L/n",
      1},
-    {"loss_t", "the mean of (f − y)^{2}/2 over the examples after t steps", 2},
+    {"loss_{t}", "the mean of (f − y)^{2}/2 over the examples after t steps", 2},
     {"converges, reaches, stable, best",
      "half of the networks end below the fraction Q of their first loss; have been below it once; keep every "
      "loss below Q times the first; the smallest mean log loss",
@@ -381,7 +403,7 @@ constexpr Term terms[] = {
      "the standard deviation of log η* among cells whose rates would agree if the rate transferred, beyond "
      "what their errors give",
      2},
-    {"λ_0, λ_T",
+    {"λ_{0}, λ_{T}",
      "the largest eigenvalue of the tangent kernel before training and after it at the largest rate up to η*",
      2},
     {"exponent",

@@ -45,14 +45,27 @@ std::string html(std::string_view text) {
     return out;
 }
 
+namespace {
+
+// What stands between `begin` and a closing brace, in such an element.
+std::string script(const std::string& text, std::string_view begin, const char* element) {
+    std::string out;
+    std::string_view rest = text;
+    for (auto at = rest.find(begin); at != std::string_view::npos; at = rest.find(begin)) {
+        const auto end = rest.find('}', at);
+        if (end == std::string_view::npos) break;
+        const auto inner = rest.substr(at + begin.size(), end - at - begin.size());
+        out += fmt::format("{}<{}>{}</{}>", rest.substr(0, at), element, inner, element);
+        rest.remove_prefix(end + 1);
+    }
+    return out.append(rest);
+}
+
+} // namespace
+
 std::string html_sentence(std::string_view text) {
     auto out = html(text);
-    for (auto at = out.find("^{"); at != std::string::npos; at = out.find("^{", at)) {
-        const auto end = out.find('}', at);
-        if (end == std::string::npos) break;
-        out = fmt::format("{}<sup>{}</sup>{}", out.substr(0, at), out.substr(at + 2, end - at - 2),
-                          out.substr(end + 1));
-    }
+    out = script(script(out, "^{", "sup"), "_{", "sub");
     for (bool open = true;; open = !open) {
         const auto at = out.find('`');
         if (at == std::string::npos) break;

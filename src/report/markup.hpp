@@ -9,7 +9,7 @@ namespace etastar::report {
 // that are not drawn are spelt out; line breaks stay.
 std::string html(std::string_view text);
 
-// The same of a sentence: "^{...}" is a superscript, `...` is code, and * after η a star.
+// The same of a sentence: "^{...}" is a superscript, "_{...}" a subscript, `...` is code, and * after η a star.
 std::string html_sentence(std::string_view text);
 
 // A JSON document as it may stand in a script element.

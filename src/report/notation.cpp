@@ -43,9 +43,13 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
 
 std::string with_minus(std::string_view text) { return replaced(text, "-", "−"); }
 
+std::string law_text(std::string_view law) { return with_minus(replaced(law, "sqrt(", "√(")); }
+
 int decimals_of(double error) {
     if (!(error > 0) || !std::isfinite(error)) return 4;
-    return std::clamp(1 - decade(error), 2, 6);
+    const auto text = fmt::format("{:.1e}", error);
+    const bool two_digits = std::stod(text.substr(0, text.find('e'))) <= 3.5;
+    return std::clamp((two_digits ? 1 : 0) - decade(error), 2, 6);
 }
 
 } // namespace etastar::report

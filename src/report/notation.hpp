@@ -15,7 +15,10 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
 // With the sign of mathematics for every hyphen.
 std::string with_minus(std::string_view text);
 
-// Decimals that show an error to two digits, from 2 to 6.
+// A law such as "sqrt(3 c) L^(-3/2)", as mathematics has it: "√(3 c) L^(−3/2)".
+std::string law_text(std::string_view law);
+
+// Decimals that show an error to two digits, to one where that is more than 3, from 2 to 6.
 int decimals_of(double error);
 
 } // namespace etastar::report

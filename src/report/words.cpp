@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <regex>
 #include <set>
 
 namespace etastar::report {
@@ -114,10 +115,10 @@ std::vector<std::string> question_of(const sweep::Spec& spec) {
         if (!data.online && !data.full_batch())
             examples += fmt::format(" in batches of {}", data.batch_size());
         out.push_back(
-            fmt::format("At which learning rates does {} of {} on {} (data: {}) train {}, and how do these "
+            fmt::format("At which learning rates {} {} of {} on {} (data: {}) train {}, and how do these "
                         "rates change with width n and depth L?",
-                        counted(spec.training.steps, "step"), optimizer_text(spec), examples,
-                        name_of(data.source), what));
+                        spec.training.steps == 1 ? "does" : "do", counted(spec.training.steps, "step"),
+                        optimizer_text(spec), examples, name_of(data.source), what));
     } else {
         out.push_back(
             fmt::format("How large a base learning rate η can the first step of {} from random "
@@ -188,9 +189,16 @@ std::string change_symbol(theory::Layer layer) {
     return "(Δf)^{2}, the squared change of the output,";
 }
 
+// "loss_12" as loss_{12}.
+std::string with_subscripts(const std::string& text) {
+    static const std::regex loss("loss_(\\w+)");
+    return std::regex_replace(text, loss, "loss_{$1}");
+}
+
 std::string definition_of(const CriterionFit& fit) {
     if (fit.criterion->of_training())
-        return fmt::format("η* is {}.", fit.criterion->statement(fit.step, fit.fraction.value_or(0)));
+        return fmt::format("η* is {}.",
+                           with_subscripts(fit.criterion->statement(fit.step, fit.fraction.value_or(0))));
     return fmt::format("η* is the rate at which the {} over networks of {} reaches {}{}{}.",
                        name_of(fit.statistic), change_symbol(fit.layer), rate_text(fit.threshold),
                        fit.relative ? " times that of the pre-activations themselves" : "",
@@ -293,6 +301,23 @@ std::string bend_sentence(const CriterionFit& fit) {
                        slope(*most));
 }
 
+// That nothing tests the law, or that what is missing of the grid may pass for an exponent.
+std::string untested_sentence(const CriterionFit& fit) {
+    if (!fit.law.depth && !fit.law.width) return {};
+    if (fit.law.degrees == 0)
+        return fmt::format("The fit has as many coefficients as there are cells, {}: nothing tests that η* "
+                           "is a power law here, "
+                           "and its exponents take up whatever bends.",
+                           fit.law.cells);
+    const auto estimated = values_of(fit, width_axis).size() * values_of(fit, depth_axis).size();
+    if (fit.law.depth && fit.law.width && fit.law.cells < estimated)
+        return fmt::format(
+            "Of the {} pairs of these widths and depths {} are in the fit: what bends with depth may in part "
+            "pass for a dependence on width, and the other way round.",
+            estimated, fit.law.cells);
+    return {};
+}
+
 // Measured over exact.
 std::string ratio_sentence(const CriterionFit& fit) {
     if (!fit.ratio || !fit.ratio->constant) return {};
@@ -392,11 +417,10 @@ std::string range_sentence(const CriterionFit& fit) {
 }
 
 std::string asymptote_sentence(const CriterionFit& fit) {
-    if (!fit.law.depth) return {};
-    // Of every model with exact theory whose law is known, by its exponent alone.
-    if (!fit.asymptote) return {};
-    return fmt::format("In wide and deep networks exact theory tends to L^{{{:g}}}, with the law {}.",
-                       fit.asymptote->depth_exponent, fit.asymptote->law);
+    if (!fit.law.depth || !fit.asymptote) return {};
+    static const std::regex power("\\^\\(([^)]*)\\)");
+    return fmt::format("In wide and deep networks exact theory tends to {}.",
+                       std::regex_replace(law_text(fit.asymptote->law), power, "^{$1}"));
 }
 
 std::string absence_sentence(const CriterionFit& fit) {
@@ -418,7 +442,9 @@ std::string absence_sentence(const CriterionFit& fit) {
                                                         fit.cells.size(), absent == 1 ? "has" : "have");
         if (example != nullptr)
             text += fmt::format(" (n = {}, L = {}: {})", example->width, example->depth, example->note);
-        text += absent == fit.cells.size() ? "." : " and are in no exponent.";
+        text += absent == fit.cells.size()
+                    ? "."
+                    : fmt::format(" and {} in no exponent.", absent == 1 ? "is" : "are");
     }
     if (open > 0)
         text +=
@@ -486,11 +512,13 @@ std::vector<Headline> headlines_of(const CriterionFit& fit) {
         const auto& c = *fit.law.constant;
         const auto form =
             fmt::format("C of η* = C{}{}", fit.law.width ? " n^{a}" : "", fit.law.depth ? " L^{b}" : "");
-        out.push_back({form, rate_text(c.value, 4),
-                       fmt::format("[{}, {}]", rate_text(c.ci95.low, 4), rate_text(c.ci95.high, 4)),
-                       fit.exact && fit.exact->constant
-                           ? fmt::format("exact theory {}", rate_text(fit.exact->constant->value, 4))
-                           : ""});
+        const auto& exact = fit.exact ? fit.exact->constant : std::nullopt;
+        const double error = c.value * c.standard_error;
+        const bool plain_number = c.value >= 1e-3 && c.value < 1e4 && error > 1e-5;
+        const int decimals = decimals_of(error);
+        const auto text = [&](double x) { return plain_number ? decimal(x, decimals) : rate_text(x, 4); };
+        out.push_back({form, text(c.value), fmt::format("[{}, {}]", text(c.ci95.low), text(c.ci95.high)),
+                       exact ? fmt::format("exact theory {}", text(exact->value)) : std::string()});
     }
     return out;
 }
@@ -506,6 +534,7 @@ Answer answer_of(const sweep::Spec& spec, const CriterionFit& fit) {
     if (any) {
         add(exponent_sentence(fit, depth_axis));
         add(exponent_sentence(fit, width_axis));
+        add(untested_sentence(fit));
         add(bend_sentence(fit));
         if (!fit.criterion->of_training()) {
             add(ratio_sentence(fit));
@@ -537,8 +566,9 @@ std::string label_of(const CriterionFit& fit) {
         if (fit.fraction) text += fmt::format(", fraction {:g}", *fit.fraction);
         return text;
     }
-    return fmt::format("{}: {}, threshold {:g}{}{}{}", fit.criterion->name(), fit.criterion->description(),
-                       fit.threshold, fit.relative ? " E z²" : "",
+    return fmt::format("{}: {}, threshold {:g}{}{}{}", fit.criterion->name(),
+                       replaced(fit.criterion->description(), "eta", "η"), fit.threshold,
+                       fit.relative ? " E z²" : "",
                        fit.layer == theory::Layer::last ? "" : fmt::format(", layer {}", name_of(fit.layer)),
                        fit.statistic == Average::mean ? "" : ", median");
 }

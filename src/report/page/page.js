@@ -70,7 +70,7 @@ function ticks(axis, most) {
   const list = [];
   if (axis.log) {
     const first = Math.floor(Math.log10(axis.low)), last = Math.ceil(Math.log10(axis.high));
-    for (const steps of [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]) {
+    for (const steps of [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3]]) {
       list.length = 0;
       for (let e = first; e <= last; ++e) for (const m of steps) {
         const x = Number((m * 10 ** e).toPrecision(3));
@@ -78,7 +78,12 @@ function ticks(axis, most) {
       }
       if (list.length <= most) break;
     }
-    while (list.length > most) for (let i = list.length - 1; i > 0; i -= 2) list.splice(i, 1);
+    // Whole powers of ten, every so many.
+    if (list.length > most) {
+      const every = Math.ceil((last - first) / most) || 1;
+      list.length = 0;
+      for (let e = Math.ceil(first / every) * every; e <= last; e += every) if (10 ** e >= axis.low && 10 ** e <= axis.high) list.push(Number(`1e${e}`));
+    }
     if (list.length >= 2) return list;
     list.length = 0;
   }
@@ -152,9 +157,9 @@ class Chart {
     }
   }
 
-  draw() {
+  draw(fixed = 0) {
     const {spec} = this;
-    const width = Math.max(280, Math.min(this.plot.clientWidth || 640, 960));
+    const width = fixed || Math.max(280, Math.min(this.plot.clientWidth || 640, 960));
     const height = Math.round(Math.min(Math.max(.58 * width, 250), 430));
     this.plot.querySelector("svg")?.remove();
     this.tip.hidden = true;
@@ -190,14 +195,14 @@ class Chart {
     for (const t of xticks) node(svg, "path", {class: "grid", d: `M${px(t)},${box.bottom}V${box.top}`});
     for (const t of apart(xticks, x.place, w, text)) node(svg, "text", {x: px(t), y: box.bottom + 17, "text-anchor": "middle"}, tick(t));
     node(svg, "path", {class: "axis", d: `M${box.left},${box.top}V${box.bottom}H${box.right}`});
-    node(svg, "text", {class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle"}, spec.xlabel);
+    node(svg, "text", {class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle", style: `font-size: ${Math.min(13, w / spec.xlabel.length / .56).toFixed(1)}px`}, spec.xlabel);
     node(svg, "text", {class: "label", transform: `translate(14,${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle"}, spec.ylabel);
     const clip = "clip" + Chart.count++;
     node(node(node(svg, "defs"), "clipPath", {id: clip}), "rect", {x: box.left, y: box.top - 6, width: w + 8, height: h + 6});
     const inner = node(svg, "g", {"clip-path": `url(#${clip})`});
     for (const line of spec.lines || []) {
       node(inner, "path", {d: `M${box.left},${py(line.y)}H${box.right}`, stroke: "var(--theory)", "stroke-width": 1.3, "stroke-dasharray": line.dash || "none"});
-      if (line.label) node(inner, "text", {x: box.right - 4, y: py(line.y) - 5, "text-anchor": "end"}, line.label);
+      if (line.label) node(inner, "text", {x: box.left + 6, y: py(line.y) - 5}, line.label);
     }
     this.marks = [];
     const drawable = p => p.y !== null && Number.isFinite(p.y) && (!spec.ylog || p.y > 0) && (!spec.xlog || p.x > 0);
@@ -227,7 +232,7 @@ class Chart {
         if (at.x < box.left - 1 || at.x > box.right + 9 || at.y < box.top - 7 || at.y > box.bottom + 1) continue;
         if (kind === "points") {
           const end = v => v === null || !Number.isFinite(v) || (spec.ylog && !(v > 0)) ? at.y : keep(py(v));
-          if (p.lo !== undefined && Math.abs(end(p.hi) - end(p.lo)) > 9)
+          if (!series.band && p.lo !== undefined && Math.abs(end(p.hi) - end(p.lo)) > 9)
             node(inner, "path", {d: `M${at.x},${end(p.lo)}V${end(p.hi)}M${at.x - 3},${end(p.lo)}h6M${at.x - 3},${end(p.hi)}h6`, stroke: paint, "stroke-width": 1.3});
           node(inner, "path", {d: mark(series.mark || 0, series.small ? 2.8 : 4.2), transform: `translate(${at.x.toFixed(1)},${at.y.toFixed(1)})`, fill: series.open ? "var(--paper)" : paint, stroke: paint, "stroke-width": 1.5});
         }
@@ -353,8 +358,8 @@ function rates_spec(fit, axis, over_theory) {
       if (each.n === null || lines.includes(each.n)) series.push(curve(each.x, each.y, "n → ∞" + (each.n === null ? "" : `, rates of n = ${each.n}`), {keys: each.n === null ? ["inf"] : ["n" + each.n, "inf"], colour: each.n === null ? undefined : shade(each.n), dash: "8 3 2 3"}));
     if (infinite.length) legend.push({key: "inf", label: "theory, n → ∞", dash: "8 3 2 3"});
     if (axis === "L" && fit.asymptote) {
-      series.push(curve(fit.asymptote.x, fit.asymptote.y, fit.asymptote.law, {keys: ["asymptote"], dash: "3 4"}));
-      legend.push({key: "asymptote", label: fit.asymptote.law.replace("sqrt(3 c)", "√(3c)").replace(/\^\(([^)]*)\)/, (_, e) => "^" + minus(e)), dash: "3 4"});
+      series.push(curve(fit.asymptote.x, fit.asymptote.y, fit.asymptote.shown, {keys: ["asymptote"], dash: "3 4"}));
+      legend.push({key: "asymptote", label: fit.asymptote.shown, dash: "3 4"});
     }
     if (fit.law && !exact.length && !infinite.length) {
       for (const value of lines) {
@@ -511,9 +516,11 @@ function by_panel(controls, cells, change) {
   }, panels.length - 1);
 }
 
+const charts = [];
 for (const place of document.querySelectorAll("[data-figure]")) {
   const controls = node(place, "div", {class: "controls"});
-  drawers[place.dataset.figure](controls, new Chart(place, place.dataset.title));
+  charts.push(new Chart(place, place.dataset.title));
+  drawers[place.dataset.figure](controls, charts.at(-1));
 }
 
 // Tables that sort by the column that is chosen
@@ -556,12 +563,16 @@ theme.addEventListener("click", () => {
 });
 set_theme();
 
-// On paper nothing is folded
+// On paper nothing is folded, and figures have the width that is theirs there
 
 let folded = [];
 addEventListener("beforeprint", () => {
+  for (const chart of charts) chart.draw(560);
   folded = [...document.querySelectorAll("details:not([open])")];
   for (const each of folded) each.open = true;
 });
-addEventListener("afterprint", () => { for (const each of folded) each.open = false; });
+addEventListener("afterprint", () => {
+  for (const chart of charts) chart.draw();
+  for (const each of folded) each.open = false;
+});
 })();
