@@ -7,6 +7,7 @@
 #include "notation.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -183,6 +184,22 @@ bool any_rate(const FitReport& fit) {
     });
 }
 
+// What the lines of that figure are, over all its criteria.
+std::string lines_of_depth(const std::vector<CriterionFit>& fits, bool training) {
+    const auto some = [&](auto has) { return std::any_of(fits.begin(), fits.end(), has); };
+    std::vector<std::string> kinds;
+    if (some([](const auto& fit) { return !fit.exact_in_depth.empty(); }))
+        kinds.emplace_back("exact theory at that width");
+    if (some([](const auto& fit) { return !fit.infinite.empty(); }))
+        kinds.emplace_back("theory of infinite width");
+    if (some([](const auto& fit) { return fit.asymptote.has_value(); }))
+        kinds.emplace_back("the power law that exact theory tends to");
+    if (kinds.empty())
+        return training ? "The line is the fitted power law."
+                        : "The line is the fitted power law; there is no theory to draw.";
+    return fmt::format("Lines, where the criterion has them: {}.", fmt::join(kinds, "; "));
+}
+
 // eta* against depth, over theory, and against width.
 void add_rates(const PageInput& input, Figures& figures, Json& data) {
     const auto& fits = input.fit.fits;
@@ -197,18 +214,14 @@ void add_rates(const PageInput& input, Figures& figures, Json& data) {
     });
     const std::string none = any_rate(input.fit) ? "" : "No cell has an estimate of η* to draw.";
     const auto single = [&](std::size_t count, const char* axis) {
-        return none.empty() && count < 2
-                   ? fmt::format("The sweep has one {}: there is nothing to draw against it.", axis)
-                   : none;
+        return none.empty() && count < 2 ? fmt::format("There is one {}: nothing to draw against it.", axis)
+                                         : none;
     };
     figures.list.push_back(
         {"depth", "η* against depth",
-         fmt::format("The largest learning rate η* and its 95 % interval, a colour for each width; both axes "
-                     "are logarithmic.{}",
-                     theory ? " Lines are theory: exact at that width, at infinite width, and the power law "
-                              "that exact theory tends to."
-                     : training ? " The line is the fitted power law."
-                                : " The line is the fitted power law; no theory covers these networks."),
+         "The largest learning rate η* and its 95 % interval, a colour for each width; both axes are "
+         "logarithmic. "
+             + lines_of_depth(fits, training),
          single(depths_of(cells), "depth"), shown.remark()});
     figures.list.push_back({"ratio", theory ? "η* over theory" : "η* over the fitted power law",
                             theory ? "Each cell’s η* over exact theory at its width and depth or, where "

@@ -80,10 +80,10 @@ std::string to_text(const HtmlTable& table, const std::string& label) {
     return out + "</tbody>\n</table>\n</div>\n";
 }
 
-std::string five(double x) { return std::isfinite(x) ? fmt::format("{:.5g}", x) : std::string("?"); }
+std::string five(double x) { return std::isfinite(x) ? fmt::format("{:#.5g}", x) : std::string("?"); }
 std::string five(const std::optional<double>& x) { return x ? five(*x) : std::string("–"); }
 
-std::string four(double x) { return std::isfinite(x) ? fmt::format("{:.4g}", x) : std::string("?"); }
+std::string four(double x) { return std::isfinite(x) ? fmt::format("{:#.4g}", x) : std::string("?"); }
 
 std::string ends(const Interval& i, double unit = 1, std::string (*shown)(double) = five) {
     if (!std::isfinite(i.low) && !std::isfinite(i.high)) return "–";

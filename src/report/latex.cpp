@@ -115,10 +115,10 @@ std::string tex_caption(const FitReport& report, const CriterionFit& fit) {
                                 tex_number(fmt::format("{:g}", fit.threshold)),
                                 fit.relative ? "\\, \\mathbf{E} z^2" : "", name_of(fit.layer),
                                 fit.statistic == Average::median ? ", median" : "");
-    return fmt::format(
-        "Largest learning rate $\\eta^\\star$ of {} ({}). In parentheses the standard error, in "
-        "units of the last digits; intervals of 95\\,\\%.{}",
-        tex(report.model), criterion, tex_law(fit));
+    return fmt::format("Largest learning rate $\\eta^\\star$ of {} ({}), from $N$ networks each. In "
+                       "parentheses the standard error, in "
+                       "units of the last digits; intervals of 95\\,\\%.{}",
+                       tex(report.model), criterion, tex_law(fit));
 }
 
 struct LatexColumn {
@@ -132,7 +132,7 @@ std::vector<LatexColumn> latex_columns(const CriterionFit& fit) {
     std::vector<LatexColumn> columns{
         {"r", "$n$", [](const CellFit& cell) { return fmt::format("{}", cell.width); }},
         {"r", "$L$", [](const CellFit& cell) { return fmt::format("{}", cell.depth); }},
-        {"r", "networks", [](const CellFit& cell) { return fmt::format("{}", cell.networks); }},
+        {"r", "$N$", [](const CellFit& cell) { return fmt::format("{}", cell.networks); }},
         {"l", "$\\eta^\\star$",
          [](const CellFit& cell) {
              return cell.eta_star ? formula(with_error(*cell.eta_star, *cell.eta_star * cell.relative_error))

@@ -74,16 +74,13 @@ std::string networks_text(const sweep::Spec& spec) {
     auto text =
         activation
         + word_for({{"mlp", " multilayer perceptrons"},
-                    {"residual",
-                     fmt::format(" residual networks, their branches scaled by τ = L^{{{}}},",
-                                 decimal(-model.branch_power,
-                                         model.branch_power == std::floor(model.branch_power) ? 0 : 2))}},
+                    {"residual", fmt::format(" residual networks (branches scaled by τ = L^{{{}}})",
+                                             with_minus(fmt::format("{:g}", 0 - model.branch_power)))}},
                    name_of(model.architecture));
+    if (model.biases) text += " with biases";
     model::Model own = model;
     own.weight_variance.reset();
-    if (model.gain() != own.gain())
-        text += fmt::format(" of weight variance {:g} over fan-in{}", model.gain(), model.biases ? "" : ",");
-    text += model.biases ? " with biases" : "";
+    if (model.gain() != own.gain()) text += fmt::format(" of weight variance {:g} over fan-in", model.gain());
     text += word_for({{"all", ""},
                       {"first", ", of which the first layer alone learns"},
                       {"hidden", ", of which the hidden layers alone learn"},

@@ -156,7 +156,7 @@ class Page(Pages):
                 self.assertAlmostEqual(float(shown.replace("−", "-")), value, delta=1e-2)
         for cell in fits[0]["cells"]:
             self.assertIn(f"<td>{cell['width']}</td><td>{cell['depth']}</td><td>{cell['networks']}</td>", still)
-            self.assertIn(f"<td>{cell['exact']:.5g}</td>", still)
+            self.assertIn(f"<td>{cell['exact']:#.5g}</td>", still)
 
     def test_the_commands_make_the_same_sweep(self):
         for path in (self.first, self.training):

@@ -232,7 +232,7 @@ TEST_CASE("LaTeX tables escape what LaTeX reads, and have uncertainties and expo
     const auto text = report::to_latex(told.fit, {"run_1\n\\evil.h5", "1.0"});
     CHECK(text.find("a\\_b \\& 50 \\% of \\{x\\} \\textasciitilde{} \\textbackslash{}c")
           != std::string::npos);
-    CHECK(text.find("$0.1250(13)$") != std::string::npos);
+    CHECK(text.find("$0.1250(12)$") != std::string::npos);
     CHECK(text.find("$b =$ $-1.4932$ [$-1.4944$, $-1.4920$] (exact theory: $-1.4931$)")
           != std::string::npos);
     for (const auto& line : lines_of(text, "\n"))

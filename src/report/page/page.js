@@ -141,6 +141,7 @@ class Chart {
 
   key_list() {
     this.legend.replaceChildren();
+    if (this.spec.remark) node(this.legend, "span", {class: "remark"}, this.spec.remark + ":");
     for (const entry of this.spec.legend) {
       const button = node(this.legend, "button", {type: "button", "aria-pressed": String(!this.off.has(entry.key))});
       const svg = node(button, "svg", {viewBox: "0 0 26 14", "aria-hidden": "true"});
@@ -157,6 +158,7 @@ class Chart {
     }
   }
 
+  // At the width that the page gives it, or at a given one.
   draw(fixed = 0) {
     const {spec} = this;
     const width = fixed || Math.max(280, Math.min(this.plot.clientWidth || 640, 960));
@@ -171,12 +173,15 @@ class Chart {
     const x = scale([...all.filter(p => p.y !== null).map(p => p.x), ...(spec.x_also || [])], spec.xlog, spec.xmargin);
     const main = spec.series.filter(series => !series.aside).flatMap(series => series.points);
     let values = (main.length ? main : all).flatMap(p => [p.y]);
-    // Wide intervals may leave the panel, points may not.
+    // Intervals much wider than others may leave the panel, points may not.
     const middle = values.filter(v => Number.isFinite(v) && v !== null && (!spec.ylog || v > 0));
     const least = Math.min(...middle), most = Math.max(...middle);
-    const room = spec.ylog ? Math.max(most / least, 2) : most - least;
-    for (const p of main) for (const end of [p.lo, p.hi])
-      if (Number.isFinite(end) && end !== null && (spec.ylog ? end > least / room ** .5 && end < most * room ** .5 : end > least - room && end < most + room)) values.push(end);
+    const size = p => spec.ylog ? Math.log(p.hi / p.lo) : p.hi - p.lo;
+    const sizes = main.filter(p => p.lo && p.hi).map(size).filter(Number.isFinite).sort((a, b) => a - b);
+    const spread = spec.ylog ? Math.log(most / least) : most - least, typical = 1.2 * (sizes[sizes.length >> 1] || 0);
+    const room = Math.max(spread / 2, spread > 0 ? Math.min(typical, 3 * spread) : typical);
+    const bounds = spec.ylog ? [least / Math.exp(room), most * Math.exp(room)] : [least - room, most + room];
+    for (const p of main) for (const end of [p.lo, p.hi]) if (Number.isFinite(end) && end !== null && end >= bounds[0] && end <= bounds[1]) values.push(end);
     values = values.concat((spec.lines || []).map(line => line.y));
     if (spec.ymost !== undefined) values = values.map(v => Math.min(v, spec.ymost));
     const y = scale(values, spec.ylog, .06);
@@ -200,9 +205,14 @@ class Chart {
     const clip = "clip" + Chart.count++;
     node(node(node(svg, "defs"), "clipPath", {id: clip}), "rect", {x: box.left, y: box.top - 6, width: w + 8, height: h + 6});
     const inner = node(svg, "g", {"clip-path": `url(#${clip})`});
+    let labelled = [];
     for (const line of spec.lines || []) {
       node(inner, "path", {d: `M${box.left},${py(line.y)}H${box.right}`, stroke: "var(--theory)", "stroke-width": 1.3, "stroke-dasharray": line.dash || "none"});
-      if (line.label) node(inner, "text", {x: box.left + 6, y: py(line.y) - 5}, line.label);
+      if (line.label) {
+        const beside = labelled.filter(at => Math.abs(at - py(line.y)) < 14).length;
+        node(inner, "text", {x: box.left + 6 + 62 * beside, y: py(line.y) - 5}, line.label);
+        labelled.push(py(line.y));
+      }
     }
     this.marks = [];
     const drawable = p => p.y !== null && Number.isFinite(p.y) && (!spec.ylog || p.y > 0) && (!spec.xlog || p.x > 0);
@@ -333,7 +343,8 @@ function cell_tip(cell) {
 function rates_spec(fit, axis, over_theory) {
   const other = axis === "L" ? "n" : "L";
   const cells = fit.cells.filter(cell => cell.y);
-  const lines = unique(cells.map(cell => cell[other])), series = [], legend = [];
+  const every = unique(cells.map(cell => cell[other])), lines = every.length <= 10 ? every : [...Array(10).keys()].map(i => every[Math.round(i * (every.length - 1) / 9)]);
+  const series = [], legend = [];
   const shade = value => colour(lines.indexOf(value), lines.length);
   const law = cell => fit.law ? fit.law.c * cell.n ** fit.law.a * cell.L ** fit.law.b : null;
   const theory = cells.some(theory_of);
@@ -370,7 +381,8 @@ function rates_spec(fit, axis, over_theory) {
     }
   }
   return {series, legend, xlog: true, ylog: !over_theory, xlabel: axis === "L" ? "depth L" : "width n",
-    ylabel: !over_theory ? "η*" : theory ? "η* / theory" : "η* / power law", xticks: unique(cells.map(cell => cell[axis])), lines: over_theory ? [{y: 1}] : []};
+    ylabel: !over_theory ? "η*" : theory ? "η* / theory" : "η* / power law", xticks: unique(cells.map(cell => cell[axis])), lines: over_theory ? [{y: 1}] : [],
+    remark: lines.length < every.length ? `${lines.length} of ${every.length} ${other === "n" ? "widths" : "depths"}` : ""};
 }
 
 const drawers = {
