@@ -193,7 +193,7 @@ std::string lines_of_depth(const std::vector<CriterionFit>& fits, bool training)
     if (some([](const auto& fit) { return !fit.infinite.empty(); }))
         kinds.emplace_back("theory of infinite width");
     if (some([](const auto& fit) { return fit.asymptote.has_value(); }))
-        kinds.emplace_back("the power law that exact theory tends to");
+        kinds.emplace_back("the power law that theory tends to");
     if (kinds.empty())
         return training ? "The line is the fitted power law."
                         : "The line is the fitted power law; there is no theory to draw.";
@@ -406,12 +406,16 @@ void add_training(const PageInput& input, Figures& figures, Json& data) {
         "interval; a curve ends where half of the networks have diverged.",
         "", ""};
     Figure rates{"lossrate", "Loss against the rate", "", "", ""};
-    Figure kernel{"kernel", "Tangent kernel against depth",
-                  "The median largest eigenvalue λ of the tangent kernel before training (open) and after it "
-                  "at the largest rate up to η* (filled), beside 2/η*, "
-                  "above which gradient descent on a fixed kernel diverges.",
-                  any_rate(input.fit) ? "" : "No cell has an estimate of η*, whose kernel would be drawn.",
-                  ""};
+    // On a fixed kernel; with a memory the bound is another.
+    const bool bounded = sweep::optimizer_name(input.spec) == "sgd";
+    data["bounded"] = bounded;
+    Figure kernel{
+        "kernel", "Tangent kernel against depth",
+        fmt::format(
+            "The median largest eigenvalue λ of the tangent kernel before training (open) and after it at "
+            "the largest rate up to η* (filled){}.",
+            bounded ? ", beside 2/η*, above which gradient descent on a fixed kernel diverges" : ""),
+        any_rate(input.fit) ? "" : "No cell has an estimate of η*, whose kernel would be drawn.", ""};
     const auto& training = input.fit.training;
     if (!training || training->cells.empty()) {
         steps.absence = rates.absence = "No network has run at every rate yet.";

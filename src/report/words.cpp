@@ -102,7 +102,12 @@ std::string optimizer_text(const sweep::Spec& spec) {
                       name_of(spec.model.parametrization));
 }
 
-std::vector<std::string> question_of(const sweep::Spec& spec) {
+// Trials that the sweep had no need of.
+std::uint64_t not_needed(const RowCounts& rows) {
+    return rows.all - rows.finished - rows.pending - rows.failed - rows.damaged;
+}
+
+std::vector<std::string> question_of(const sweep::Spec& spec, const RowCounts& rows) {
     std::vector<std::string> out;
     const auto what = networks_text(spec);
     if (spec.trains()) {
@@ -124,26 +129,26 @@ std::vector<std::string> question_of(const sweep::Spec& spec) {
                         optimizer_text(spec), what));
     }
     out.push_back(
-        fmt::format("The grid: {} n = {}; {} L = {}; {} for each, every one at {}: {} networks, {} trials, "
+        fmt::format("The grid: {} n = {}; {} L = {}; {}{} for each, every one at {}: {} networks, {} trials, "
                     "computed by the {} engine.",
                     spec.width.size() == 1 ? "width" : "widths", axis_text(spec.width),
                     spec.depth.size() == 1 ? "depth" : "depths", axis_text(spec.depth),
-                    counted(spec.seeds, "random network"), counted(spec.eta.size(), "rate"), spec.networks(),
-                    spec.rows(), name_of(spec.engine)));
+                    not_needed(rows) > 0 ? "up to " : "", counted(spec.seeds, "random network"),
+                    counted(spec.eta.size(), "rate"), spec.networks(), spec.rows(), name_of(spec.engine)));
     return out;
 }
 
 std::vector<std::string> missing_of(const sweep::Spec& spec, const FitReport& fit) {
     std::vector<std::string> out;
     const auto& rows = fit.rows;
-    const auto left_out = rows.all - rows.finished - rows.pending - rows.failed - rows.damaged;
+    const auto left_out = not_needed(rows);
     if (rows.pending > 0) {
         if (rows.finished == 0)
             out.push_back(fmt::format(
                 "The sweep has not ended, and no trial has run yet: all {} are still to come.", rows.all));
         else
             out.push_back(
-                fmt::format("The sweep has not ended: {} of {} trials have run ({}), {} are still to come. "
+                fmt::format("The sweep has not ended: {} of {} trials have run ({}), {} still to come. "
                             "What follows rests on what there is.",
                             rows.finished, rows.all, share_text(rows.finished, rows.all), rows.pending));
     }
@@ -196,9 +201,12 @@ std::string definition_of(const CriterionFit& fit) {
     if (fit.criterion->of_training())
         return fmt::format("η* is {}.",
                            with_subscripts(fit.criterion->statement(fit.step, fit.fraction.value_or(0))));
-    return fmt::format("η* is the rate at which the {} over networks of {} reaches {}{}{}.",
-                       name_of(fit.statistic), change_symbol(fit.layer), rate_text(fit.threshold),
-                       fit.relative ? " times that of the pre-activations themselves" : "",
+    return fmt::format("η* is the rate at which the {} over networks of {} reaches {}{}.",
+                       name_of(fit.statistic), change_symbol(fit.layer),
+                       !fit.relative          ? rate_text(fit.threshold)
+                       : fit.threshold == 1.0 ? std::string("that of the pre-activations themselves")
+                                              : fmt::format("{} times that of the pre-activations themselves",
+                                                            rate_text(fit.threshold)),
                        fit.criterion->scales() ? ", to first order in η and for a unit error" : "");
 }
 
@@ -416,7 +424,7 @@ std::string range_sentence(const CriterionFit& fit) {
 std::string asymptote_sentence(const CriterionFit& fit) {
     if (!fit.law.depth || !fit.asymptote) return {};
     static const std::regex power("\\^\\(([^)]*)\\)");
-    return fmt::format("In wide and deep networks exact theory tends to {}.",
+    return fmt::format("In wide and deep networks theory tends to {}.",
                        std::regex_replace(law_text(fit.asymptote->law), power, "^{$1}"));
 }
 
@@ -578,7 +586,7 @@ Words in_words(const sweep::Spec& spec, const FitReport& fit) {
     Words words;
     words.title = spec.trains() ? "How large a learning rate does training allow?"
                                 : "How large a learning rate does the first step allow?";
-    words.question = question_of(spec);
+    words.question = question_of(spec, fit.rows);
     words.missing = missing_of(spec, fit);
     for (std::size_t i = 0; i < fit.fits.size(); ++i) {
         const auto& first = fit.fits[i];

@@ -179,10 +179,10 @@ TEST_CASE("an answer says what the cells cannot tell") {
 TEST_CASE("an answer says how much of a sweep is missing") {
     Told told(agreeing({256}, {4, 8, 16}));
     told.fit.rows = {10000, 9999, 1, 0, 0};
-    CHECK(told.says("9999 of 10000 trials have run (99.9 %), 1 are still to come"));
+    CHECK(told.says("9999 of 10000 trials have run (99.9 %), 1 still to come"));
     told.fit.rows = {100, 40, 50, 7, 3};
     told.fit.fits[0].cells[0].networks = 12;
-    CHECK(told.says("40 of 100 trials have run (40.0 %), 50 are still to come"));
+    CHECK(told.says("40 of 100 trials have run (40.0 %), 50 still to come"));
     CHECK(told.says("7 of 100 trials failed"));
     CHECK(told.says("3 of 100 rows are damaged"));
     CHECK(told.says("Cells have from 12 to 100 of their 100 networks."));
@@ -233,8 +233,7 @@ TEST_CASE("LaTeX tables escape what LaTeX reads, and have uncertainties and expo
     CHECK(text.find("a\\_b \\& 50 \\% of \\{x\\} \\textasciitilde{} \\textbackslash{}c")
           != std::string::npos);
     CHECK(text.find("$0.1250(12)$") != std::string::npos);
-    CHECK(text.find("$b =$ $-1.4932$ [$-1.4944$, $-1.4920$] (exact theory: $-1.4931$)")
-          != std::string::npos);
+    CHECK(text.find("$b =$ $-1.4932$ [$-1.4944$, $-1.4920$] (exact theory: $-1.4931$)") != std::string::npos);
     for (const auto& line : lines_of(text, "\n"))
         if (line.find("evil") != std::string::npos || line.find("nothing") != std::string::npos)
             CHECK(line.find('%') < std::min(line.find("evil"), line.find("nothing")));

@@ -467,7 +467,7 @@ const drawers = {
 
   losssteps(controls, chart) {
     const {cells} = data.training;
-    select(controls, "network", cells.map(at), index => {
+    select(controls, "cell", cells.map(at), index => {
       const cell = cells[index], series = [], legend = [];
       cell.histories.forEach((line, i) => {
         const key = "rate" + i, shade = colour(i, cell.histories.length);
@@ -510,9 +510,10 @@ const drawers = {
         for (const [name, what, open] of [["k0", "before", true], ["kT", "after", false]])
           series.push({kind: "points", keys: [key, name], colour: shade, mark: i, open, points: mine.map(cell => ({x: cell[axis], y: cell[name][0], lo: cell[name][1], hi: cell[name][2],
             tip: () => [at(cell), `λ ${what} training = ${number(cell[name][0])}${interval({lo: cell[name][1], hi: cell[name][2]})}`, `η* = ${number(cell.y)}: η* λ = ${number(cell.y * cell[name][0])}`, networks(cell.N)]}))});
-        series.push({kind: "line", aside: true, thin: true, keys: [key, "two"], colour: shade, dash: "4 3", points: mine.map(cell => ({x: cell[axis], y: 2 / cell.y}))});
+        if (data.bounded) series.push({kind: "line", aside: true, thin: true, keys: [key, "two"], colour: shade, dash: "4 3", points: mine.map(cell => ({x: cell[axis], y: 2 / cell.y}))});
       });
-      legend.push({key: "k0", label: "before training", mark: 0, open: true, line: false}, {key: "kT", label: "after", mark: 0, line: false}, {key: "two", label: "2/η*", dash: "4 3"});
+      legend.push({key: "k0", label: "before training", mark: 0, open: true, line: false}, {key: "kT", label: "after", mark: 0, line: false});
+      if (data.bounded) legend.push({key: "two", label: "2/η*", dash: "4 3"});
       chart.show({series, legend, xlog: true, ylog: true, xlabel: axis === "L" ? "depth L" : "width n", ylabel: "λ of the tangent kernel", xticks: unique(cells.map(cell => cell[axis]))});
     });
   },
