@@ -29,6 +29,7 @@ std::vector<double> exact_profile(const TrialTable& table, std::uint32_t width,
                                   const std::vector<std::uint32_t>& layers) {
     if (!fluctuations_are_known(table.plan.spec().model)) return {};
     std::vector<double> exact;
+    exact.reserve(layers.size());
     for (const auto layer : layers) exact.push_back(exact_response(table, width, layer, theory::Layer::last));
     return exact;
 }

@@ -27,7 +27,7 @@ std::vector<double> parsed(const std::string& text, const std::vector<double>&) 
 // The shortest way to write a list that reads as these very values.
 template <class Value>
 std::string list_text(const std::vector<Value>& values) {
-    const auto all = fmt::format("{}", fmt::join(values, ","));
+    auto all = fmt::format("{}", fmt::join(values, ","));
     if (values.size() < 4) return all;
     const auto first = values.front();
     const auto last = values.back();
@@ -90,6 +90,7 @@ std::string ranges_text(const std::vector<analysis::Range>& ranges) {
     if (ranges.size() == 1 && ranges[0].first != ranges[0].last)
         return fmt::format("{}:{}", ranges[0].first, ranges[0].last);
     std::vector<std::uint32_t> values;
+    values.reserve(ranges.size());
     for (const auto& range : ranges) values.push_back(range.first);
     return fmt::format("{}", fmt::join(values, ","));
 }

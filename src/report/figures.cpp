@@ -89,8 +89,8 @@ public:
     bool has(const Cell& cell) const {
         return has_width(cell.width) && has_depth(cell.depth);
     }
-    bool has_width(std::uint32_t width) const { return widths_.count(width) > 0; }
-    bool has_depth(std::uint32_t depth) const { return depths_.count(depth) > 0; }
+    bool has_width(std::uint32_t width) const { return widths_.contains(width); }
+    bool has_depth(std::uint32_t depth) const { return depths_.contains(depth); }
 
     // "Shown are 10 of 24 depths."; empty where all are.
     const std::string& remark() const { return remark_; }

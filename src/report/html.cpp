@@ -293,7 +293,7 @@ std::string utc(const std::string& seconds) {
     std::tm parts{};
     if (gmtime_r(&time, &parts) == nullptr) return {};
     char text[40];
-    return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 std::string provenance_section(const PageInput& input) {

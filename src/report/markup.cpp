@@ -74,7 +74,7 @@ std::string html_sentence(std::string_view text) {
     return replaced(out, "η*", "<i>η</i><sup>∗</sup>");
 }
 
-std::string json_in_script(std::string json) {
+std::string json_in_script(std::string_view json) {
     std::string out;
     out.reserve(json.size());
     for (const char c : json) {

@@ -13,7 +13,7 @@ std::string html(std::string_view text);
 std::string html_sentence(std::string_view text);
 
 // A JSON document as it may stand in a script element.
-std::string json_in_script(std::string json);
+std::string json_in_script(std::string_view json);
 
 // A word of a POSIX shell.
 std::string shell_word(std::string_view text);

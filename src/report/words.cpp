@@ -366,7 +366,7 @@ std::string score_sentence(const CriterionFit& fit) {
     // That the largest of so many is at least this by chance.
     const double chance = -std::expm1(n * std::log1p(-std::erfc(largest / std::sqrt(2.0))));
     const bool exact = fit.exact.has_value();
-    const auto theory = exact ? "exact theory" : "theory of infinite width";
+    const auto* theory = exact ? "exact theory" : "theory of infinite width";
     if (scores.size() == 1)
         return fmt::format("The one cell that can be compared is {:.1f} standard errors from {} ({}).",
                            largest, theory, p_text(chance));
@@ -401,15 +401,15 @@ std::string infinite_sentence(const CriterionFit& fit) {
         least, most, compared);
 }
 
-// eta* at the ends of the depths of the largest width that has two of them.
+// eta* at the ends of the depths of the largest width that has an estimate.
 std::string range_sentence(const CriterionFit& fit) {
     const CellFit* first = nullptr;
     const CellFit* last = nullptr;
-    for (auto cell = fit.cells.rbegin(); cell != fit.cells.rend(); ++cell) {
-        if (!cell->eta_star) continue;
-        if (last == nullptr) last = &*cell;
-        if (cell->width != last->width) break;
-        first = &*cell;
+    for (const auto& cell : fit.cells) {
+        if (!cell.eta_star) continue;
+        // Of the last width that has an estimate.
+        if (last == nullptr || cell.width != last->width) first = &cell;
+        last = &cell;
     }
     if (last == nullptr) return {};
     const auto at = [](const CellFit& cell) {
