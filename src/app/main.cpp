@@ -65,10 +65,11 @@ ExitCode run_alone(const std::string& command, const Arguments& arguments, int r
         return ExitCode::done;
     }
     if (command.empty())
-        throw UsageError("no command given: plan, sweep, status, merge, fit, report, theory or transfer; see --help");
-    throw UsageError(
-        fmt::format("{} is not a command: plan, sweep, status, merge, fit, report, theory or transfer; see --help",
-                    in_quotes(command)));
+        throw UsageError(
+            "no command given: plan, sweep, status, merge, fit, report, theory or transfer; see --help");
+    throw UsageError(fmt::format(
+        "{} is not a command: plan, sweep, status, merge, fit, report, theory or transfer; see --help",
+        in_quotes(command)));
 }
 
 ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {

@@ -1,7 +1,7 @@
 #include "etastar/analysis/fit.hpp"
+#include "etastar/error.hpp"
 #include "etastar/report/json.hpp"
 #include "etastar/report/text.hpp"
-#include "etastar/error.hpp"
 
 #include "catch.hpp"
 #include "trained.hpp"
