@@ -241,8 +241,7 @@ CriterionFit fit_criterion(const TrialTable& table, const std::vector<Cell>& cel
         if (!training && options.statistic == Average::mean)
             compare_with_theory(table, criterion, options, threshold, fit);
         result.cells.push_back(std::move(fit));
-        weights.push_back(training ? training_weight(cell.width, cell.depth)
-                                   : cell_weight(model, options.layer, cell.width, cell.depth));
+        weights.push_back(regression_weight(criterion, model, options.layer, cell.width, cell.depth));
     }
     result.law = fit_law(result.cells, Quantity::measured, weights);
     result.slopes = local_slopes(result.cells);

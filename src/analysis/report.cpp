@@ -415,6 +415,7 @@ std::string to_json(const FitReport& report, const Source& source) {
                     {"pending", report.rows.pending},
                     {"failed", report.rows.failed},
                     {"damaged", report.rows.damaged}};
+    if (report.rows.skipped > 0) tree["rows"]["skipped"] = report.rows.skipped;
     tree["fits"] = Json::array();
     for (const auto& fit : report.fits) tree["fits"].push_back(tree_of(fit));
     tree["curves"] = Json::array();

@@ -136,6 +136,11 @@ ExitCode merge_command(const Arguments& arguments) {
     std::vector<plan::Part> parts;
     for (const auto& path : options->shards) {
         const io::SweepReader reader(path);
+        if (reader.plan().spec().has_target())
+            throw FileError(
+                fmt::format("{}: is a sweep with --target-ci, which is no shard: what it ran depends on its "
+                            "own seeds alone",
+                            path.string()));
         parts.push_back({path.string(), reader.plan().spec(), reader.provenance("shard_of")});
         // One copy of the examples that all of them have.
         auto& data = parts.back().spec.training.data;

@@ -1,5 +1,6 @@
 #include "etastar/app/options.hpp"
 
+#include "etastar/analysis/allocation.hpp"
 #include "etastar/app/commands.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
@@ -192,6 +193,12 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         parser->explain_origin([&] {
             if (!whole.data.empty()) load_data(whole, parser->given("samples"), parser->given("input-dim"));
             sweep::validate(whole.spec);
+            if (whole.spec.has_target()) {
+                analysis::check_target(whole.spec);
+                if (!shard.empty())
+                    throw UsageError(
+                        "shard: contradicts --target-ci, whose rounds look at all seeds together");
+            }
             if (!shard.empty()) take_shard(whole, shard);
             refuse_endless(whole.spec, whole.weight_budget);
         });

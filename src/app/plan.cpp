@@ -5,6 +5,8 @@
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/trial/kind.hpp"
 
+#include "rounds.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -95,9 +97,10 @@ ExitCode plan_command(const Arguments& arguments, int ranks) {
                              ranks == 1 ? "" : "s"));
     line("largest network", fmt::format("width {}, depth {}: {}", largest.width, largest.depth,
                                         show_duration(largest.cost.seconds)));
+    if (spec.has_target()) out += show_target(plan);
     if (spec.trains())
         line("engine", show_engines(plan, kind, options->weight_budget));
-    else if (const auto prediction = analysis::predict(plan))
+    else if (const auto prediction = spec.has_target() ? std::nullopt : analysis::predict(plan))
         out += show_prediction(*prediction);
     line("spec", to_json(spec));
     write_document("-", out);

@@ -46,12 +46,23 @@ void Progress::show() {
     print();
 }
 
+void Progress::expect(std::uint64_t networks, double cost) {
+    networks_ = networks;
+    cost_ = cost;
+}
+
+void Progress::tell(const std::string& state) {
+    state_ = state;
+    if (!terminal_) fmt::print(stderr, "etastar: {}\n", state);
+}
+
 void Progress::print() {
     const double elapsed = seconds();
     const double left = cost_done_ > 0 ? elapsed * std::max(cost_ / cost_done_ - 1, 0.0) : HUGE_VAL;
-    const std::string text = fmt::format("{}/{} networks, {:.4g} networks/s, {} left", done_, networks_,
-                                         static_cast<double>(done_) / elapsed, show_duration(left));
+    std::string text = fmt::format("{}/{} networks, {:.4g} networks/s, {} left", done_, networks_,
+                                   static_cast<double>(done_) / elapsed, show_duration(left));
     if (terminal_) {
+        if (!state_.empty()) text += "; " + state_;
         const int filled =
             static_cast<int>(bar_width * (cost_ > 0 ? std::min(cost_done_ / cost_, 1.0) : 1.0));
         fmt::print(stderr, "\r[{:<{}}] {}\x1b[K", std::string(static_cast<std::size_t>(filled), '#'),

@@ -24,9 +24,9 @@ constexpr std::uint64_t most_failures_told = 5;
 
 } // namespace
 
-Recorder::Recorder(io::SweepFile& file, double work)
+Recorder::Recorder(io::SweepFile& file, std::uint64_t networks, double work)
     : file_(file),
-      progress_(file.networks_left().size(), work),
+      progress_(networks, work),
       next_sync_(Clock::now() + sync_interval),
       next_check_(Clock::now() + check_interval) {}
 

@@ -19,8 +19,8 @@ public:
         std::uint64_t failed = 0; // rows, as are the nonfinite
     };
 
-    // work: expected seconds of the networks left.
-    Recorder(io::SweepFile& file, double work);
+    // Networks to come, and their expected seconds.
+    Recorder(io::SweepFile& file, std::uint64_t networks, double work);
 
     void collect(std::vector<parallel::NetworkResult>&& results) override;
     void tick() override;
@@ -28,6 +28,7 @@ public:
     // Waits for a write to the disk. The kernel tells of an error only once: what that found is for all later ones.
     void settle();
 
+    Progress& progress() { return progress_; }
     const Counts& counts() const { return counts_; }
     double seconds() const { return progress_.seconds(); }
 

@@ -20,6 +20,7 @@ ExitCode status_command(const Arguments& arguments) {
     line("finished", count.finished);
     line("failed", count.failed);
     line("pending", count.pending);
+    if (reader.plan().spec().has_target()) line("skipped", count.skipped);
     line("damaged rows", count.damaged);
     // The file may say so of rows that have been damaged since.
     line("complete", reader.complete() && count.pending == 0 ? "yes" : "no");

@@ -12,6 +12,7 @@
 #include "etastar/trial/kind.hpp"
 
 #include "recorder.hpp"
+#include "rounds.hpp"
 #include "time_limit.hpp"
 
 #include <fmt/format.h>
@@ -152,15 +153,19 @@ void serve(const std::string& start, const std::optional<TimeLimit>& limit,
     serve_networks(communicator, job, deadline_of(limit));
 }
 
-std::vector<parallel::Unit> units_of(const Prepared& prepared) {
+plan::Plan priced_plan(const Prepared& prepared) {
     auto plan = prepared.file.plan();
     plan.price([&](const plan::Cell& cell) {
         return prepared.kind().cost(plan.spec(), cell, prepared.options.weight_budget);
     });
+    return plan;
+}
+
+std::vector<parallel::Unit> units_of(const Prepared& prepared, const plan::Plan& priced) {
     const auto& networks = prepared.file.networks_left();
     std::vector<parallel::Unit> units;
     units.reserve(networks.size());
-    for (const auto network : networks) units.push_back({network, plan.cell_of(network).cost.seconds});
+    for (const auto network : networks) units.push_back({network, priced.cell_of(network).cost.seconds});
     return units;
 }
 
@@ -169,7 +174,7 @@ std::string counted(std::uint64_t count, const char* thing) {
 }
 
 std::string summary_of(const Prepared& prepared, const parallel::Outcome& outcome,
-                       const Recorder::Counts& counts, double seconds) {
+                       const Recorder::Counts& counts, double seconds, const std::string& target) {
     const auto& plan = prepared.file.plan();
     const auto name = prepared.options.output.string();
     const auto before = plan.networks() - prepared.file.networks_left().size();
@@ -178,6 +183,9 @@ std::string summary_of(const Prepared& prepared, const parallel::Outcome& outcom
         text = fmt::format("{}: stopped {}; {} of {} networks finished, {} of them now; --resume continues",
                            name, outcome.by_signal ? "by a signal" : "at the time limit",
                            before + counts.finished, plan.networks(), counts.finished);
+        if (!target.empty()) text += "; " + target;
+    } else if (!target.empty()) {
+        text = fmt::format("{}: {}; {}", name, target, show_duration(seconds));
     } else {
         text = fmt::format("{}: {}, {} in {}", name, counted(plan.networks(), "network"),
                            counted(plan.rows(), "row"), show_duration(seconds));
@@ -195,13 +203,26 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     if (file.damaged_rows() > 0)
         print_error(fmt::format("{}: {} torn or damaged; run again", prepared.options.output.string(),
                                 counted(file.damaged_rows(), "row")));
-    auto units = units_of(prepared);
+    const auto plan = priced_plan(prepared);
+    const bool has_target = plan.spec().has_target();
+    auto units = has_target ? std::vector<parallel::Unit>() : units_of(prepared, plan);
     const double work =
         std::accumulate(units.begin(), units.end(), 0.0,
                         [](double sum, const parallel::Unit& unit) { return sum + unit.seconds; });
-    std::optional<Recorder> recorder(std::in_place, file, work);
-    const auto outcome =
-        run_networks(communicator, std::move(units), prepared.job(), *recorder, deadline_of(prepared.limit));
+    const auto deadline = deadline_of(prepared.limit);
+    std::optional<Recorder> recorder(std::in_place, file, units.size(), work);
+    std::optional<Rounds> rounds;
+    if (has_target) rounds.emplace(plan, file, prepared.options.output, *recorder);
+    parallel::Collector& collector = rounds ? static_cast<parallel::Collector&>(*rounds) : *recorder;
+    auto outcome = run_networks(communicator, std::move(units), prepared.job(), collector, deadline);
+    const auto has_to_stop = [&] {
+        return parallel::stop_requested() != parallel::Urgency::none
+               || (deadline && Clock::now() >= *deadline);
+    };
+    if (rounds && !outcome.stopped && !rounds->skip_rest(has_to_stop)) {
+        outcome.stopped = true;
+        outcome.by_signal = parallel::stop_requested() != parallel::Urgency::none;
+    }
     recorder->settle();
     const auto counts = recorder->counts();
     const auto seconds = recorder->seconds();
@@ -211,7 +232,7 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
         file.sync();
     else
         file.mark_complete();
-    write_summary(summary_of(prepared, outcome, counts, seconds));
+    write_summary(summary_of(prepared, outcome, counts, seconds, rounds ? rounds->summary() : ""));
     if (outcome.stopped) return ExitCode::stopped;
     return counts.failed > 0 ? ExitCode::failed_trials : ExitCode::done;
 }

@@ -92,7 +92,8 @@ void Builder::write_data(const model::Data& data) {
 
 DataMap Builder::reserve_data(const plan::Plan& plan, const trial::RecordLayout& layout) {
     DataMap map;
-    map.trials = reserve(file_.get(), "trials", row_type(layout.row()).get(), {plan.rows()});
+    map.trials =
+        reserve(file_.get(), "trials", row_type(layout.row(), plan.spec().has_target()).get(), {plan.rows()});
     for (const auto& table : layout.tables()) {
         const auto where = group(std::string(table.group).c_str());
         const hsize_t rows = plan.networks() * table.rows;

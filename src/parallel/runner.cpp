@@ -82,7 +82,7 @@ public:
         }
         farewell();
         outcome_.not_run = node_.not_run();
-        outcome_.stopped = !node_.settled() || outcome_.not_run > 0;
+        outcome_.stopped = !node_.settled() || outcome_.not_run > 0 || left_out_;
         return outcome_;
     }
 
@@ -101,8 +101,20 @@ private:
         communicator_.all_sent(); // a long message only leaves while this rank is inside the library
         if (is_root()) collect();
         heed_wishes_to_stop();
-        if (is_root() && node_.settled()) return true;
+        if (is_root() && node_.settled() && !has_more()) return true;
         return node_.stopping() && may_leave();
+    }
+
+    // Rank 0, when every network has come back.
+    bool has_more() {
+        if (node_.not_run() > 0) return false;
+        auto units = collector_->more();
+        left_out_ = node_.stopping() && !units.empty();
+        if (units.empty() || left_out_) return false;
+        now_ = seconds_since(start_);
+        node_.add(std::move(units), now_);
+        if (auto work = node_.take_work(); !work.units.empty()) worker_.add(work);
+        return true;
     }
 
     void listen() {
@@ -166,8 +178,9 @@ private:
     Backoff backoff_;
     Urgency urgency_ = Urgency::none;
     Outcome outcome_;
-    double now_ = 0;     // of this turn, in seconds from the start
-    bool heard_ = false; // something in this turn
+    double now_ = 0;        // of this turn, in seconds from the start
+    bool heard_ = false;    // something in this turn
+    bool left_out_ = false; // work that came after the end
 };
 
 } // namespace

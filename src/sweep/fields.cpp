@@ -239,6 +239,68 @@ Field momentum_field() {
     return made;
 }
 
+std::string of_target(const Spec& spec) { return spec.has_target() ? "" : "is of --target-ci"; }
+
+std::string of_target_of_first_step(const Spec& spec) {
+    if (spec.has_target() && spec.trains()) return "is of --trial first-step; training has no threshold";
+    return of_target(spec);
+}
+
+double parse_positive(std::string_view option, const std::string& text) {
+    const auto list = parse_real_list(option, text);
+    if (list.size() != 1) throw UsageError(fmt::format("{}: {} is not one number", option, in_quotes(text)));
+    return list.front();
+}
+
+Field target_field() {
+    constexpr std::string_view none = "none";
+    Field made;
+    made.key = "target_ci";
+    made.standard = none;
+    made.help =
+        "W: run networks, at most --seeds of each (width, depth), until half of the 95 % interval of the "
+        "depth exponent is W";
+    made.absence = present;
+    made.optional = true;
+    made.parse = [none](Spec& spec, std::string_view option, const std::string& text) {
+        spec.target.ci = text == none ? 0 : parse_positive(option, text);
+    };
+    made.read = [](Spec& spec, const Json& json) { json.get_to(spec.target.ci); };
+    made.write = [](const Spec& spec) { return spec.has_target() ? Json(spec.target.ci) : Json(); };
+    return made;
+}
+
+// In the file always a name.
+Field target_criterion_field() {
+    constexpr std::string_view own = "auto";
+    Field made;
+    made.key = "target_criterion";
+    made.standard = own;
+    made.help = "criterion of `fit` whose exponent that is; auto: linear, of training converges";
+    made.absence = of_target;
+    made.parse = [own](Spec& spec, std::string_view /*option*/, const std::string& text) {
+        spec.target.criterion = text == own ? std::string() : text;
+    };
+    made.read = [](Spec& spec, const Json& json) {
+        spec.target.criterion.clear();
+        if (auto name = json.get<std::string>(); name != spec.target_criterion())
+            spec.target.criterion = std::move(name);
+    };
+    made.write = [](const Spec& spec) { return Json(spec.target_criterion()); };
+    return made;
+}
+
+Field target_threshold_field() {
+    auto made = field(
+        "target_threshold", "1", "its threshold, of a first step",
+        [](auto& s) -> auto& { return s.target.threshold; });
+    made.absence = of_target_of_first_step;
+    made.parse = [](Spec& spec, std::string_view option, const std::string& text) {
+        spec.target.threshold = parse_positive(option, text);
+    };
+    return made;
+}
+
 Field profile_field() {
     auto made = field(
         "profile", "", "also keep every layer's response",
@@ -311,6 +373,9 @@ std::vector<Field> make_fields() {
             [](auto& s) -> auto& { return s.training.data.online; }),
         batch_field(),
         momentum_field(),
+        target_field(),
+        target_criterion_field(),
+        target_threshold_field(),
     };
 }
 
@@ -320,6 +385,10 @@ std::string_view optimizer_name(const Spec& spec) {
     for (const auto& each : remembering)
         if (each.memory == spec.training.memory) return each.name;
     return name_of(spec.model.optimizer);
+}
+
+bool Field::is_in(const Spec& spec) const {
+    return absence(spec).empty() && !(optional && write(spec).is_null());
 }
 
 std::string Field::option() const {

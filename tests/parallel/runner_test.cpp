@@ -4,6 +4,7 @@
 #include "support.hpp"
 #include "world.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <new>
@@ -145,6 +146,56 @@ TEST_CASE("groups of ranks with leaders change nothing") {
             const auto& other = flat.results.at(index);
             CHECK(result.error == other.error);
             CHECK(result.record == other.record);
+        }
+    }
+}
+
+namespace {
+
+// Hands out the networks of a plan in rounds.
+struct InRounds final : parallel::Collector {
+    std::uint64_t handed_out = 0;
+    std::uint64_t networks = 0;
+    std::uint64_t of_round = 0;
+    std::vector<std::uint64_t> collected;
+    bool early = false; // a result of a round before the one before it was whole
+
+    void collect(std::vector<NetworkResult>&& batch) override {
+        for (const auto& result : batch) {
+            collected.push_back(result.network);
+            early = early || result.network >= handed_out;
+        }
+    }
+    std::vector<parallel::Unit> more() override {
+        early = early || collected.size() != handed_out;
+        std::vector<parallel::Unit> units;
+        for (; handed_out < networks && units.size() < of_round; ++handed_out)
+            units.push_back({handed_out, 1e-3});
+        return units;
+    }
+};
+
+} // namespace
+
+TEST_CASE("work may come in rounds, each after the one before it") {
+    auto spec = test::small_spec();
+    spec.seeds = 30;
+    const plan::Plan plan(spec);
+    for (const int group : {1, 2, 1000}) {
+        InRounds rounds;
+        rounds.networks = plan.networks();
+        rounds.of_round = 17;
+        const parallel::Tree tree(test::world().size(), group);
+        if (test::world().rank() == 0) {
+            const auto outcome = parallel::run_networks(test::world(), {}, fake_job(plan), rounds, {}, tree);
+            CHECK_FALSE(outcome.stopped);
+            CHECK(rounds.collected.size() == plan.networks());
+            CHECK_FALSE(rounds.early);
+            std::sort(rounds.collected.begin(), rounds.collected.end());
+            CHECK(std::adjacent_find(rounds.collected.begin(), rounds.collected.end())
+                  == rounds.collected.end());
+        } else {
+            parallel::serve_networks(test::world(), fake_job(plan), {}, tree);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace etastar::app {
 
@@ -16,6 +17,12 @@ public:
 
     void add(double cost);
     void show();
+
+    // Where what there is to do turns out as it is done: networks and cost of all of it, as far as it is known.
+    void expect(std::uint64_t networks, double cost);
+
+    // Where the sweep stands: behind the bar on a terminal, elsewhere a line of its own.
+    void tell(const std::string& state);
     double seconds() const; // since construction
 
 private:
@@ -26,6 +33,7 @@ private:
     double cost_;
     std::uint64_t done_ = 0;
     double cost_done_ = 0;
+    std::string state_;
     bool terminal_;
     bool drawn_ = false;
     Clock::time_point start_;

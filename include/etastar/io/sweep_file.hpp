@@ -65,7 +65,7 @@ public:
     const plan::Plan& plan() const { return *plan_; }
     const trial::RecordLayout& layout() const { return *layout_; }
 
-    // Networks that are not finished: pending, failed, torn or damaged rows. Ascending.
+    // Networks that are neither finished nor skipped: pending, failed, torn or damaged rows. Ascending.
     const std::vector<std::uint64_t>& networks_left() const { return networks_left_; }
 
     // Rows, of /trials or of tables, that open() found torn or damaged.

@@ -21,10 +21,12 @@ struct Tally {
     std::uint64_t finished = 0; // networks
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
+    std::uint64_t skipped = 0;
     std::uint64_t damaged =
         0; // rows of /trials, and those for which a table alone is damaged, or of another run
 
-    std::vector<std::uint64_t> left; // networks that a resumed sweep runs: those not finished, ascending
+    std::vector<std::uint64_t>
+        left; // networks that a resumed sweep runs: those neither finished nor skipped, ascending
 };
 
 // Reads the file of a sweep, docs/format.md, in parts of any size, also while it is written. Nothing is believed

@@ -23,7 +23,7 @@ class Node {
 public:
     Node(Communicator communicator, const Tree& tree);
 
-    // Rank 0: work to do, and the time by which it has to end.
+    // Rank 0: work to do, also when what there was has been done, and the time by which it has to end.
     void add(std::vector<Unit> units, double now);
     void set_deadline(double deadline) { deadline_ = deadline; }
 

@@ -27,12 +27,16 @@ struct Job {
 };
 
 // Rank 0's side of a sweep: told of results as they arrive, in no particular order, each network once, and called
-// at least a hundred times a second in between. Both are called on the main thread.
+// at least a hundred times a second in between. All are called on the main thread.
 class Collector {
 public:
     virtual ~Collector() = default;
     virtual void collect(std::vector<NetworkResult>&& results) = 0;
     virtual void tick() {}
+
+    // Asked when every network has been collected: what to run next, networks that have not been run before; none ends
+    // the sweep. Ranks wait meanwhile.
+    virtual std::vector<Unit> more() { return {}; }
 };
 
 using Clock = std::chrono::steady_clock;
@@ -43,7 +47,7 @@ struct Outcome {
     std::uint64_t not_run = 0; // networks not started for want of time; others may have been cut off
 };
 
-// Runs the units on all ranks and returns when every result has been collected, or when the sweep has been asked
+// Runs the units on all ranks and returns when every result has been collected and there are no more, or when the sweep has been asked
 // to stop (stop.hpp) or the deadline has come. Collective; `units` and `collector` matter on rank 0 alone,
 // everything else is the same on all ranks. Every rank computes in a second thread while its main thread hands out
 // work and talks; the job is copied there, for a trial that is cut off runs until the process ends (see

@@ -22,13 +22,16 @@ struct Field {
     // depends on are fields before this one.
     std::function<std::string(const Spec& spec)> absence;
 
+    // A spec may be without it, and then is as if there were no such field: it writes null.
+    bool optional = false;
+
     // From the command line; `option` names it in the UsageError.
     std::function<void(Spec& spec, std::string_view option, const std::string& text)> parse;
     std::function<void(Spec& spec, const nlohmann::ordered_json& value)> read;
     std::function<nlohmann::ordered_json(const Spec& spec)> write;
 
     bool is_flag() const { return standard.empty(); }
-    bool is_in(const Spec& spec) const { return absence(spec).empty(); }
+    bool is_in(const Spec& spec) const;
     std::string option() const; // the key with - for _
 };
 

@@ -15,6 +15,7 @@ enum class Status : std::uint8_t {
     done = 1,      // every value is finite
     nonfinite = 2, // run; something left the range of floating point
     failed = 3,    // could not be run; measured values are NaN
+    skipped = 4,   // of a sweep with a target that was reached without it; measured values are NaN
 };
 
 enum class Scalar { u32, u64, f64, status };
