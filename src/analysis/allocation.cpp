@@ -128,7 +128,8 @@ Allocation::Allocation(const plan::Plan& plan, RoundRules rules) : spec_(plan.sp
 }
 
 std::vector<std::uint64_t> Allocation::first_round() const {
-    return std::vector<std::uint64_t>(weights_.size(), std::min(spec_.seeds, rules_.first));
+    std::vector<std::uint64_t> networks(weights_.size(), std::min(spec_.seeds, rules_.first));
+    return networks;
 }
 
 CellFit Allocation::estimate(const Cell& cell) const {
