@@ -84,8 +84,9 @@ ExitCode plan_command(const Arguments& arguments, int ranks) {
     const auto line = [&](const char* what, const std::string& value) {
         out += fmt::format("{:<16} {}\n", what, value);
     };
-    line("networks", fmt::format("{} ({} widths x {} depths x {} seeds)", plan.networks(), spec.width.size(),
-                                 spec.depth.size(), spec.seeds));
+    line("networks",
+         fmt::format("{}{} ({} widths x {} depths x {} seeds)", spec.has_target() ? "at most " : "",
+                     plan.networks(), spec.width.size(), spec.depth.size(), spec.seeds));
     line("rows", fmt::format("{} ({} rates a network)", plan.rows(), plan.rates()));
     if (spec.trains()) line("training", describe_training(spec));
     if (!plan.unit_theory().empty())

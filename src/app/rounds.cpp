@@ -236,7 +236,7 @@ std::string show_target(const plan::Plan& priced) {
     line("first round", amount(analysis::Allocation(priced).first_round()));
     const auto forecast = analysis::forecast(priced);
     if (!forecast) {
-        line("to expect", "not known beforehand; all that is above at most");
+        line("to expect", "not known beforehand; what is above at most");
     } else if (forecast->verdict == Verdict::reached) {
         line("to expect", fmt::format("{}, in {} rounds", amount(forecast->networks), forecast->rounds));
     } else {
