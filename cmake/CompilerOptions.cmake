@@ -1,10 +1,12 @@
 # Language, warnings and sanitizers for every target of the project.
 add_library(etastar_options INTERFACE)
 target_compile_features(etastar_options INTERFACE cxx_std_20)
-target_include_directories(etastar_options INTERFACE ${CMAKE_SOURCE_DIR}/include)
+target_include_directories(etastar_options INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_options(etastar_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  $<$<BOOL:${ETASTAR_WERROR}>:-Werror>
+  # Projects that use the installed libraries have warnings of their own.
+  "$<BUILD_INTERFACE:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual>"
+  $<BUILD_INTERFACE:$<$<BOOL:${ETASTAR_WERROR}>:-Werror>>
   # In a unit of many sources, by what another source has.
   $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-shadow>
   # Results must not depend on whether a processor fuses multiplication and addition.

@@ -117,6 +117,19 @@ void take_data(SweepOptions& options, const sweep::Field& field, const std::stri
     }
 }
 
+std::vector<std::string> source_names() {
+    std::vector<std::string> names;
+    for (const auto& [name, source] : Names<model::DataSource>::table)
+        if (source != model::DataSource::file) names.emplace_back(name);
+    return names;
+}
+
+std::vector<std::string> kind_names() {
+    std::vector<std::string> names;
+    for (const auto* kind : trial::kinds()) names.emplace_back(kind->name());
+    return names;
+}
+
 // The examples of a file, as many as were asked for; what was not given is the file's.
 void load_data(SweepOptions& options, bool samples_given, bool input_dim_given) {
     std::error_code error;
@@ -163,6 +176,8 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         else
             parser->field(field, options.spec);
     }
+    parser->choices("trial", kind_names());
+    parser->choices_or_file("data", source_names());
     parser->option(
         "weight-budget", std::to_string(engine::default_weight_budget / mebibyte),
         "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again",
@@ -265,6 +280,9 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
     auto& fit = options.fit;
     parser.option("criterion", criteria_help(),
                   [&](const std::string& text) { fit.criteria = {&analysis::estimator(text)}; });
+    std::vector<std::string> criteria;
+    for (const auto* entry : analysis::estimators()) criteria.emplace_back(entry->name());
+    parser.choices("criterion", criteria);
     add_thresholds(parser, fit.thresholds);
     parser.option("step", "t, after which losses are looked at, from 1 on; default: the last step",
                   [&](const std::string& text) { fit.step = sweep::parse_integer("step", text); });
@@ -274,9 +292,11 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
         [&](const std::string& text) { fit.fraction = parse_one("fraction", text); });
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
+    parser.choices<theory::Layer>("layer");
     parser.flag("relative", "thresholds are multiples of E z^2 of the same layers", fit.relative);
     parser.option("statistic", "mean", "mean or median of the networks: what must not exceed the threshold",
                   [&](const std::string& text) { fit.statistic = parse_name<analysis::Average>(text); });
+    parser.choices<analysis::Average>("statistic");
     parser.option("width", "only these widths: a LIST, or A:B for all from A to B",
                   [&](const std::string& text) { fit.widths = parse_ranges("width", text); });
     parser.option("depth", "only these depths",
@@ -325,12 +345,14 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
     }
     parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
                   [&](const std::string& text) { options.criterion = parse_name<Criterion>(text); });
+    parser.choices<Criterion>("criterion");
     add_thresholds(parser, thresholds);
     parser.flag("relative",
                 "thresholds in units of E z^2, the mean square of the pre-activations that change",
                 options.relative);
     parser.option("layer", "last", "last, mean or (finite alone) max over hidden layers, or output",
                   [&](const std::string& text) { options.layer = parse_name<theory::Layer>(text); });
+    parser.choices<theory::Layer>("layer");
     parser.option("eta", "LIST of absolute rates: the step's changes at infinite width, too",
                   [&](const std::string& text) { options.etas = sweep::parse_real_list("eta", text); });
     parser.file("json", json_help, options.json);
@@ -376,6 +398,7 @@ std::optional<TransferOptions> parse_transfer(const Arguments& arguments) {
         if (field.of_model) parser.field(field, options.model);
     parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
                   [&](const std::string& text) { options.criterion = parse_name<theory::Criterion>(text); });
+    parser.choices<theory::Criterion>("criterion");
     parser.option("threshold", "1", "bound c on E dz^2 of the last layer",
                   [&](const std::string& text) { options.threshold = parse_one("threshold", text); });
     std::string file;

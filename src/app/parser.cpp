@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 
 namespace etastar::app {
@@ -61,7 +62,31 @@ void refuse_no_name(const std::string& option, const std::string& name) {
         throw UsageError(fmt::format("{}: {} is no file name: it has a NUL byte", option, in_quotes(name)));
 }
 
-Parser::Parser(std::string usage) : usage_(std::move(usage)), visible_("Options", 110, 60) {}
+Description* Parser::described_ = nullptr;
+
+Description Parser::describe(const std::function<void(const Arguments& arguments)>& run) {
+    Description description;
+    described_ = &description;
+    try {
+        run({"--help"});
+    } catch (...) {
+        described_ = nullptr;
+        throw;
+    }
+    described_ = nullptr;
+    return description;
+}
+
+Parser::Parser(std::string usage) : visible_("Options", 110, 60) { description_.usage = std::move(usage); }
+
+Description::Option& Parser::declare(const std::string& name, const std::string& help,
+                                     const po::value_semantic* value) {
+    visible_.add_options()(name.c_str(), value, help.c_str());
+    auto& option = description_.options.emplace_back();
+    option.name = name;
+    option.help = help;
+    return option;
+}
 
 void Parser::option(const std::string& name, const std::string& help, Take take) {
     // A script's empty variable must not leave out what the option is there for.
@@ -69,22 +94,20 @@ void Parser::option(const std::string& name, const std::string& help, Take take)
         if (value.empty()) throw UsageError(name + ": the value is empty");
         take(value);
     };
-    visible_.add_options()(name.c_str(), po::value<std::string>()->notifier(take_some), help.c_str());
+    declare(name, help, po::value<std::string>()->notifier(take_some));
 }
 
 void Parser::option(const std::string& name, const std::string& standard, const std::string& help,
                     Take take) {
-    visible_.add_options()(name.c_str(),
-                           po::value<std::string>()->default_value(standard)->notifier(std::move(take)),
-                           help.c_str());
+    auto* value = po::value<std::string>()->default_value(standard)->notifier(std::move(take));
+    declare(name, help, value).standard = standard;
 }
 
 void Parser::repeated(const std::string& name, const std::string& help, Take take) {
     const auto take_all = [take = std::move(take)](const std::vector<std::string>& values) {
         for (const auto& value : values) take(value);
     };
-    visible_.add_options()(name.c_str(), po::value<std::vector<std::string>>()->notifier(take_all),
-                           help.c_str());
+    declare(name, help, po::value<std::vector<std::string>>()->notifier(take_all)).repeatable = true;
 }
 
 void Parser::file(const std::string& name, const std::string& help, std::string& out) {
@@ -94,11 +117,31 @@ void Parser::file(const std::string& name, const std::string& help, std::string&
     };
     auto* value = po::value<std::string>();
     if (!out.empty()) value->default_value(out);
-    visible_.add_options()(name.c_str(), value->notifier(take), help.c_str());
+    auto& option = declare(name, help, value->notifier(take));
+    option.standard = out;
+    option.value = Description::Value::file;
 }
 
 void Parser::flag(const std::string& name, const std::string& help, bool& out) {
-    visible_.add_options()(name.c_str(), po::bool_switch(&out), help.c_str());
+    declare(name, help, po::bool_switch(&out)).value = Description::Value::none;
+}
+
+Description::Option& Parser::declared(std::string_view name) {
+    for (auto& option : description_.options)
+        if (option.name == name) return option;
+    throw std::logic_error(fmt::format("no option {} has been declared", name));
+}
+
+void Parser::choices(std::string_view name, std::vector<std::string> names) {
+    auto& option = declared(name);
+    option.choices = std::move(names);
+    option.value = Description::Value::choice;
+}
+
+void Parser::choices_or_file(std::string_view name, std::vector<std::string> names) {
+    auto& option = declared(name);
+    option.choices = std::move(names);
+    option.value = Description::Value::file;
 }
 
 void Parser::field(const sweep::Field& field, sweep::Spec& spec, std::string standard) {
@@ -108,10 +151,11 @@ void Parser::field(const sweep::Field& field, sweep::Spec& spec, std::string sta
         const auto take = [&field, &spec, name](bool given) {
             if (given) field.parse(spec, name, {});
         };
-        visible_.add_options()(name.c_str(), po::bool_switch()->notifier(take), field.help.c_str());
+        declare(name, field.help, po::bool_switch()->notifier(take)).value = Description::Value::none;
     } else {
         option(name, standard, field.help,
                [&field, &spec, name](const std::string& text) { field.parse(spec, name, text); });
+        if (!field.choices.empty()) choices(name, field.choices);
     }
 }
 
@@ -119,9 +163,14 @@ bool Parser::parse(const Arguments& arguments, std::vector<std::string>* files) 
     // What a configuration file may set.
     const po::options_description configurable = visible_;
     if (config_accepted_)
-        visible_.add_options()("config", po::value<std::string>(),
-                               "file of `name = value` lines for the options here; the command line wins");
+        declare("config", "file of `name = value` lines for the options here; the command line wins",
+                po::value<std::string>())
+            .value = Description::Value::file;
     visible_.add_options()("help,h", "print this help and exit");
+    if (described_ != nullptr) {
+        *described_ = description_;
+        return false;
+    }
     po::options_description all;
     all.add(visible_);
     all.add_options()(operand, po::value<std::vector<std::string>>());
@@ -152,8 +201,8 @@ bool Parser::parse(const Arguments& arguments, std::vector<std::string>* files) 
     std::vector<std::string> operands;
     if (map.count(operand) > 0) operands = map[operand].as<std::vector<std::string>>();
     for (const auto& each : operands)
-        if (most_files_ > 0) refuse_no_name("FILE", each);
-    if (most_files_ > 0 && operands.empty()) throw UsageError("FILE is missing; see --help");
+        if (description_.takes_files) refuse_no_name("FILE", each);
+    if (description_.takes_files && operands.empty()) throw UsageError("FILE is missing; see --help");
     if (operands.size() > most_files_)
         throw UsageError(fmt::format("unexpected argument {}; see --help", in_quotes(operands[most_files_])));
     if (files != nullptr) *files = std::move(operands);
@@ -173,7 +222,7 @@ void Parser::explain_origin(const std::function<void()>& check) const {
 
 std::string Parser::help() const {
     std::ostringstream out;
-    out << usage_ << "\n" << visible_;
+    out << description_.usage << "\n" << visible_;
     return out.str();
 }
 

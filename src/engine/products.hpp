@@ -7,7 +7,7 @@
 // The BLAS's products, for either precision.
 namespace etastar::engine {
 
-inline blasint blas_int(std::size_t size) { return static_cast<blasint>(size); }
+inline BlasInt blas_int(std::size_t size) { return static_cast<BlasInt>(size); }
 
 // y = beta y + op(A) x for row-major A of rows x cols.
 inline void gemv(CBLAS_TRANSPOSE op, std::size_t rows, std::size_t cols, const float* a, const float* x,

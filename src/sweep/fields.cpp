@@ -60,6 +60,18 @@ std::string of_momentum(const Spec& spec) {
     return of_training(spec);
 }
 
+template <class Enum>
+std::vector<std::string> names_of() {
+    std::vector<std::string> names;
+    for (const auto& entry : Names<Enum>::table) names.emplace_back(entry.first);
+    return names;
+}
+
+template <class Enum>
+std::string choices() {
+    return fmt::format("{}", fmt::join(names_of<Enum>(), ", "));
+}
+
 // Where a field lives, of a Spec or of a const Spec.
 template <class Access>
 Field field(std::string_view key, std::string_view standard, std::string help, Access access,
@@ -75,6 +87,7 @@ Field field(std::string_view key, std::string_view standard, std::string help, A
         parse_value(access(spec), option, text);
     };
     if constexpr (std::is_enum_v<Value>) {
+        made.choices = names_of<Value>();
         made.read = [access](Spec& spec, const Json& json) {
             access(spec) = parse_name<Value>(json.get<std::string>());
         };
@@ -84,14 +97,6 @@ Field field(std::string_view key, std::string_view standard, std::string help, A
         made.write = [access](const Spec& spec) { return Json(access(spec)); };
     }
     return made;
-}
-
-template <class Enum>
-std::string choices() {
-    std::string text;
-    for (const auto& [name, entry] : Names<Enum>::table)
-        text += fmt::format("{}{}", text.empty() ? "" : ", ", name);
-    return text;
 }
 
 // A count that may not be 0.
@@ -160,6 +165,8 @@ Field optimizer_field() {
     made.help =
         "sgd; sign: signSGD, Adam's first step; normalized: Muon's first step (orthogonalised gradient); "
         "of training: sgd, momentum or adam";
+    made.choices = names_of<model::Optimizer>();
+    for (const auto& each : remembering) made.choices.emplace_back(each.name);
     made.of_model = true;
     made.absence = present;
     made.parse = [](Spec& spec, std::string_view /*option*/, const std::string& text) {

@@ -8,15 +8,17 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace etastar::sweep {
 
 // A field of a spec, once for the command line, the file and the messages.
 struct Field {
-    std::string_view key;      // in the file's spec; the option has - for _
-    std::string_view standard; // the default, as on the command line; empty for a flag
-    std::string help;          // of the option
-    bool of_model = false;     // the model's own: an option of `theory`, too
+    std::string_view key;             // in the file's spec; the option has - for _
+    std::string_view standard;        // the default, as on the command line; empty for a flag
+    std::string help;                 // of the option
+    std::vector<std::string> choices; // that a value is one of; empty for other kinds of value
+    bool of_model = false;            // the model's own: an option of `theory`, too
 
     // Why a spec has no such field, which may then not be given and is not in the file; empty where it has. What this
     // depends on are fields before this one.
