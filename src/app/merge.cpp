@@ -93,7 +93,7 @@ void refuse_other_rates(const std::vector<Shard>& shards) {
 void tell_different_kernels(const sweep::Spec& spec, const std::string& cores) {
     if (spec.engine == engine::EngineKind::dense && cores.find(", ") != std::string::npos)
         print_error(fmt::format(
-            "shards were computed with different kernels of OpenBLAS ({}): rows differ in their last bits",
+            "shards were computed with different kernels of the BLAS ({}): rows differ in their last bits",
             cores));
 }
 

@@ -590,6 +590,7 @@ void check_ranks(Exchange& exchange, Report& report, const std::vector<std::stri
     const auto gathered = exchange.gather(own.dump());
     if (exchange.rank() != 0) return;
     std::vector<nlohmann::json> ranks;
+    ranks.reserve(gathered.size());
     for (const auto& text : gathered) ranks.push_back(nlohmann::json::parse(text));
     for (std::size_t i = 0; i < std::size(local_checks); ++i) {
         std::vector<Result> results;

@@ -79,7 +79,7 @@ void tell_change_of_kernels(const SweepOptions& options, const std::string& core
     const auto begun = io::SweepReader(options.output).provenance("blas_core");
     if (begun == core) return;
     print_error(fmt::format(
-        "{}: was begun with OpenBLAS's {} kernels and goes on with {}: rows differ in their last bits",
+        "{}: was begun with the BLAS's {} kernels and goes on with {}: rows differ in their last bits",
         options.output.string(), begun, core));
 }
 
