@@ -19,7 +19,7 @@ ExitCode run_plan(const Arguments& arguments, Communicator& communicator) {
     return plan_command(arguments, communicator.size());
 }
 
-constexpr Command table[] = {
+constexpr Command command_table[] = {
     {"plan", "", "networks, rows, file size, memory and work of a sweep; runs nothing", run_plan},
     {"sweep", "", "run a sweep, or what is left of it, into one HDF5 file", sweep_command, true},
     {"status", "FILE", "what of a sweep has been done", alone<status_command>},
@@ -47,21 +47,21 @@ constexpr std::string_view meanings[] = {
 
 } // namespace
 
-std::span<const Command> commands() { return table; }
+std::span<const Command> commands() { return command_table; }
 
 const Command* find_command(std::string_view name) {
-    const auto* found = std::find_if(std::begin(table), std::end(table),
+    const auto* found = std::find_if(std::begin(command_table), std::end(command_table),
                                      [&](const Command& command) { return command.name == name; });
-    return found == std::end(table) ? nullptr : found;
+    return found == std::end(command_table) ? nullptr : found;
 }
 
 std::string command_names() {
     std::string names;
-    for (const auto& command : table)
+    for (const auto& command : command_table)
         names += fmt::format("{}{}",
-                             names.empty()                     ? ""
-                             : &command == std::end(table) - 1 ? " or "
-                                                               : ", ",
+                             names.empty()                             ? ""
+                             : &command == std::end(command_table) - 1 ? " or "
+                                                                       : ", ",
                              command.name);
     return names;
 }
@@ -71,7 +71,7 @@ std::string usage() {
         "usage: [mpirun -n N] etastar COMMAND [options]\n\n"
         "Measures how large a learning rate the first step of a deep network can have, and how it "
         "scales with width and depth.\n\n";
-    for (const auto& command : table)
+    for (const auto& command : command_table)
         text += fmt::format("  {:<16} {}\n", fmt::format("{} {}", command.name, command.operands),
                             command.summary);
     text += "\n  etastar COMMAND --help    options of a command\n"

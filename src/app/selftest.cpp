@@ -529,9 +529,9 @@ std::string check_records(const Recorded& recorded, const fs::path& path) {
 
 // --- All of it ---
 
-class Report {
+class CheckReport {
 public:
-    explicit Report(bool prints) : prints_(prints) {}
+    explicit CheckReport(bool prints) : prints_(prints) {}
 
     void add(const char* name, const Result& result) {
         ++checks_;
@@ -581,7 +581,7 @@ constexpr LocalCheck local_checks[] = {
 };
 
 // Every rank's local checks.
-void check_ranks(Exchange& exchange, Report& report, const std::vector<std::string>& hosts) {
+void check_ranks(Exchange& exchange, CheckReport& report, const std::vector<std::string>& hosts) {
     auto own = nlohmann::json::array();
     for (const auto& check : local_checks) {
         const auto result = try_check(check.run);
@@ -619,7 +619,7 @@ void check_ranks(Exchange& exchange, Report& report, const std::vector<std::stri
 }
 
 // Creates the file on rank 0 and runs the sweep on all; nothing is run where there is no file.
-void check_sweep(const fs::path& folder, Communicator& world, Exchange& exchange, Report& report) {
+void check_sweep(const fs::path& folder, Communicator& world, Exchange& exchange, CheckReport& report) {
     const plan::Plan plan(small_spec());
     const auto job =
         parallel::Job::of(trial::find_kind(plan.spec().trial), plan, engine::default_weight_budget);
@@ -682,7 +682,7 @@ ExitCode selftest_command(const Arguments& arguments, Communicator& communicator
     }
     if (communicator.broadcast(folder ? "go" : "").empty()) return ExitCode::done;
     return parallel::run_guarded(communicator, [&] {
-        Report report(communicator.rank() == 0);
+        CheckReport report(communicator.rank() == 0);
         if (communicator.rank() == 0)
             write_document("-", fmt::format("etastar {} ({}), {} rank{}\n", version(), git_revision(),
                                             communicator.size(), communicator.size() == 1 ? "" : "s"));
