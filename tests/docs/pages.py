@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOWN = {"text", "math", "mermaid", "json", "ini", "cmake", "cpp", "yaml", "latex", "html", "dockerfile", "lua"}
 SHELL, PYTHON = {"bash", "sh", ""}, {"python"}
 # <!-- not run: why -->              not at all
-# <!-- small: why -->                sweeps of small networks, and few of them; at the head of a page: all its blocks
+# <!-- small: why, --width ... -->   sweeps of small networks, and few of them; at the head of a page: all its blocks
 # <!-- exit code: 4 -->              the block ends so, not with 0
 # <!-- before: command -->           is run first, and not shown
 # <!-- file: name -->                the block is this file's text

@@ -1,6 +1,7 @@
 """Every command and every Python snippet of README.md and docs/*.md, as a reader would type them: a page's blocks in order, in a
 copy of the checkout, with etastar on PATH (README: not before it says so). pages.py has the comments that say otherwise."""
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ while (($#)); do
     esac
     shift
 done
-if [[ ${words[0]} == sweep ]]; then words+=(--width 16,24 --depth 4,8 --seeds 2); fi
+if [[ ${words[0]} == sweep ]]; then words+=(OPTIONS); fi
 exec BINARY "${words[@]}"
 """
 
@@ -98,9 +99,10 @@ class Commands(unittest.TestCase):
                 text = f"python3 - <<'END_OF_SNIPPET'\n{block.text}\nEND_OF_SNIPPET\n"
             else:
                 self.fail(f"{block.place}: nothing here runs {block.language}; say <!-- not run: why --> before it")
-            small = "small" in block.marks
-            if small:
-                reader.write("etastar", SMALL.replace("BINARY", str(BINARY)))
+            if "small" in block.marks:
+                options = re.search(r"--.*", block.marks["small"])
+                text_of = SMALL.replace("OPTIONS", options[0] if options else "--width 16,24 --depth 4,8 --seeds 2")
+                reader.write("etastar", text_of.replace("BINARY", str(BINARY)))
             if "before" in block.marks:
                 first = reader.run(f"({block.marks['before']})")
                 self.assertEqual(first.returncode, 0, f"{block.place}, before it: {first.stdout}")
