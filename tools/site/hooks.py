@@ -1,4 +1,5 @@
 """What mkdocs (Python-Markdown) needs to show our pages as GitHub does, and files of the site that are not in docs/."""
+import html
 import re
 import shutil
 import subprocess
@@ -6,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from mkdocs.structure.files import File
-from pymdownx.arithmatex import arithmatex_fenced_format
 from pymdownx.slugs import slugify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,9 +23,13 @@ staging = None
 def on_config(config):
     """Anchors as GitHub has them, and its formulas on lines of their own."""
     config["mdx_configs"]["toc"]["slugify"] = slugify(case="lower")
-    math = {"name": "math", "class": "arithmatex", "format": arithmatex_fenced_format(which="generic")}
+    math = {"name": "math", "class": "arithmatex", "format": formula}
     config["mdx_configs"].setdefault("pymdownx.superfences", {})["custom_fences"] = [math]
     return config
+
+
+def formula(source, *_, **__):
+    return f'<div class="arithmatex">\\[\n{html.escape(source)}\n\\]</div>'
 
 
 def on_files(files, config):
