@@ -29,8 +29,12 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
+# Its examples, in four languages, have a test of their own: tests/cli/test_python.py.
+ELSEWHERE = {"reading.md"}
+
+
 def pages():
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", *(path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in ELSEWHERE)]
 
 
 def blocks(path):
