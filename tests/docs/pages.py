@@ -1,4 +1,5 @@
 """The code blocks of Markdown pages, and what comments before them say of how they are run."""
+import os
 import re
 import textwrap
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ def pages():
 
 def blocks(path):
     """The page's blocks in order, fenced ones and those indented by four spaces, which are shell commands."""
-    name, lines = str(path.relative_to(ROOT)), path.read_text().splitlines()
+    name, lines = os.path.relpath(path, ROOT), path.read_text().splitlines()
     found, marks, page_marks, in_list, previous = [], {}, {}, False, ""
     at = 0
 

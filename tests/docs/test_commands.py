@@ -125,7 +125,7 @@ class Blocks(unittest.TestCase):
     """The reader of pages itself."""
 
     def test_blocks(self):
-        folder = Path(tempfile.mkdtemp(prefix="etastar-docs-", dir=ROOT / "build"))
+        folder = Path(tempfile.mkdtemp(prefix="etastar-docs-"))
         self.addCleanup(shutil.rmtree, folder)
         page = folder / "page.md"
         page.write_text("# Title\n\ntext\n\n    first\n\n    still first\n\n- item\n\n    of the item\n\ntext\n\n<!-- not run: why not -->\n"

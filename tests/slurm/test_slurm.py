@@ -32,7 +32,7 @@ class Script(Case):
 echo "scontrol $*" >>calls; exit "${SCONTROL:-0}\"""",
         "sbatch": 'echo "sbatch $*" >>calls; compgen -v SLURM_ >>leaked; echo 8; exit "${SBATCH:-0}"',
         # PBS folds long lines.
-        "qstat": """printf 'Job Id: %s\n    queue = workq\n    Resource_List.select = 2:ncpus=4:\n\tmpiprocs=4\n' "$2"
+        "qstat": """printf 'Job Id: %s\n    queue = workq\n    Resource_List.mem = 8gb\n    Resource_List.select = 2:ncpus=4:\n\tmpiprocs=4\n' "$2"
 [[ $LEFT == NONE ]] || printf '    Resource_List.walltime = %s\n' "$LEFT\"""",
         "qsub": 'echo "qsub $*" >>calls; exit "${SCONTROL:-0}"',
         "bjobs": """[[ $LEFT == NONE ]] || printf ' RUNLIMIT                \n %s min of n1\n\n' "$LEFT\"""",
