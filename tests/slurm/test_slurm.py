@@ -122,7 +122,8 @@ exit "$code\"""",
     def test_output(self):
         for text, env, expected in [
                 (CONFIGURATION, {}, "run.h5"), (CONFIGURATION, {"ETASTAR_OUTPUT": "other.h5"}, "other.h5"),
-                ("width = 8\n", {}, "etastar.h5"), ("  output=a b.h5\nwidth = 8\n", {}, "a b.h5")]:
+                ("width = 8\n", {}, "etastar.h5"), ("  output=a b.h5\nwidth = 8\n", {}, "a b.h5"),
+                ("output = 'a #1.h5' # quoted\n", {}, "a #1.h5"), ('output="b.h5"\n', {}, "b.h5")]:
             with self.subTest(text=text, env=env):
                 (self.dir / "my.cfg").write_text(text)
                 self.job(["0 9"], **env)
