@@ -62,10 +62,9 @@ class Reader:
                             if not name.startswith(("OMPI_", "PRTE_", "ETASTAR_", "PYTHONPATH"))}
         self.environment.update(PATH=f"{self.bin}:{os.environ['PATH']}", HOME=str(self.top), STATE=str(self.top / "state"),
                                 MPLCONFIGDIR=str(self.top))
-        if page != "README.md" and os.geteuid() == 0:
-            self.environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        if (os.cpu_count() or 1) < 2:
-            self.environment.update(OMPI_MCA_rmaps_base_oversubscribe="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe")
+        if page != "README.md":
+            self.environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                                    OMPI_MCA_rmaps_base_oversubscribe="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe")
 
     def write(self, name, text):
         path = self.bin / name
