@@ -102,6 +102,10 @@ class Missing(Exception):
     """What a claim needs has not been run, and may not be."""
 
 
+class Failed(Exception):
+    """What a claim needs could not be run."""
+
+
 def half(ci: Iterable[float]) -> float:
     low, high = ci
     return (high - low) / 2
@@ -172,13 +176,12 @@ class Fit(Tree):
 class Laboratory:
     """Where numbers come from: the program, and a folder of sweeps and of what was made of them, which both are kept."""
 
-    def __init__(self, data: Path | None = None, limit: float = math.inf, ranks: int = 1, nice: int = 10, bench: Path | None = None,
+    def __init__(self, data: Path | None = None, limit: float = math.inf, jobs: int = 1, nice: int = 10, bench: Path | None = None,
                  say: Callable[[str], None] = lambda line: None) -> None:
-        self.data, self.limit, self.ranks, self.nice, self.bench, self.say = data, limit, ranks, nice, bench, say
+        self.data, self.limit, self.jobs_at_once, self.nice, self.bench, self.say = data, limit, jobs, nice, bench, say
         self.jobs = self._jobs()
         self.scratch = tempfile.TemporaryDirectory() if data is None else None
         self.folder = data or Path(self.scratch.name)
-        self.ran: list[str] = []
 
     @staticmethod
     def _jobs() -> dict[str, list[str]]:
@@ -214,7 +217,7 @@ class Laboratory:
         done = subprocess.run([self.program, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                               preexec_fn=lambda: os.nice(self.nice))
         if done.returncode:
-            raise RuntimeError(f"etastar {' '.join(arguments)}: exit code {done.returncode}: {done.stderr.strip()}")
+            raise Failed(f"etastar {' '.join(arguments)}: exit code {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
     def _kept(self, key: list[bytes], make: Callable[[], str]) -> Path:
@@ -242,7 +245,7 @@ class Laboratory:
         if not path.exists():
             done = subprocess.run([sys.executable, str(ROOT / "jobs/training/real_data.py"), "digits", str(path)], capture_output=True, text=True)
             if done.returncode:
-                raise Missing("digits.h5: jobs/training/real_data.py needs scikit-learn")
+                raise Missing("sweep training-digits: jobs/training/real_data.py needs scikit-learn (python3-sklearn)")
         return path
 
     def cost(self, name: str) -> float:
@@ -252,40 +255,87 @@ class Laboratory:
             if match:
                 return sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit]
                            for number, unit in re.findall(r"([\d.]+)(h|ms|m|s)", match[1].replace("ms", "s")))
-        raise RuntimeError(f"plan of {name} tells no work")
+        raise Failed(f"plan of {name} tells no work")
 
     @functools.cache
     def table(self, name: str) -> Path:
-        """The file of a sweep, complete: run or continued where it is not."""
+        """The file of a sweep, complete and with the rows of today's program: run or continued where it is not."""
         if self.data is None:
             raise Missing(f"sweep {name}")
         if name not in self.jobs:
             raise LookupError(f"no sweep {name}")
         path = self.data / f"{name}.h5"
-        if path.exists() and self._complete(path):
-            return path
+        known = self._revision(path)
+        if known is not None and known[1]:
+            self._sweep(name, path, "--resume")     # refused if it is the table of another sweep
+            if known[0] == self.revision or self._agrees(name, path):
+                return path
+            self.say(f"{path.name}: of {known[0]}, other rows than today's")
         if self.limit < math.inf and (self.limit <= 0 or self.cost(name) > self.limit):
             raise Missing(f"sweep {name}")
-        command = [self.program, "sweep", *self.arguments(name), "--output", str(path), "--resume"]
-        environment = dict(os.environ)
-        if self.ranks > 1:
-            command = ["mpirun", "-n", str(self.ranks), *command]
-            environment |= {"OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
         self.say(f"sweep {name}")
-        done = subprocess.run(["nice", "-n", str(self.nice), *command], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Missing(f"sweep {name}: exit code {done.returncode}: {last}")
-        self.ran.append(name)
+        self._sweep(name, path, "--overwrite" if known is not None and known[1] else "--resume", "--threads", str(self.jobs_at_once))
         return path
 
-    def _complete(self, path: Path) -> bool:
+    def _sweep(self, name: str, path: Path, *more: str, seeds: int | None = None) -> None:
+        words = self.arguments(name)
+        if seeds is not None:
+            at = words.index("--seeds") if "--seeds" in words else len(words)
+            words = [*words[:at], "--seeds", str(seeds), *words[at + 2:]]
+        launcher: list[str] = []
+        if "--threads" in more and not self._threads:       # ranks do as well
+            at = more.index("--threads")
+            ranks, more = int(more[at + 1]), more[:at] + more[at + 2:]
+            launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+        environment = dict(os.environ) | {"OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
+        done = subprocess.run(["nice", "-n", str(self.nice), *launcher, self.program, "sweep", *words, "--output", str(path), *more],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise Failed(f"sweep {name}: exit code {done.returncode}: {last}")
+
+    @functools.cached_property
+    def _threads(self) -> bool:
+        """Whether one process computes on several cores."""
+        return "--threads" in self.call("sweep", "--help")
+
+    @functools.cached_property
+    def revision(self) -> str:
+        return self.call("--version").strip()
+
+    def _revision(self, path: Path) -> tuple[str, bool] | None:
+        """The version that made a table, as --version says it, and whether the table is complete."""
         import h5py
+        if not path.exists():
+            return None
         try:
             with h5py.File(path, "r") as file:
-                return bool(file.attrs["complete"])
-        except OSError:     # open for writing
-            raise Missing(f"{path.name}: cannot be read, or is being written") from None
+                text = {key: value.decode() if isinstance(value, bytes) else value for key, value in file["provenance"].attrs.items()}
+                return f"etastar {text['version']} ({text['git_revision']})", bool(file.attrs["complete"])
+        except (OSError, KeyError):
+            raise Failed(f"{path.name}: is being written, or is no table of a sweep") from None
+
+    def _agrees(self, name: str, path: Path) -> bool:
+        """Whether today's program gives a table of another version the same rows, by those of its first seed."""
+        import h5py
+        import numpy as np
+        marker = self.data / "reports" / f"{name}.agrees"
+        key = hashlib.sha256(self._identity + path.read_bytes()).hexdigest()
+        if marker.exists() and marker.read_text() == key:
+            return True
+        with tempfile.TemporaryDirectory() as folder:
+            self._sweep(name, Path(folder) / "one.h5", seeds=1)
+            with h5py.File(Path(folder) / "one.h5", "r") as file:
+                today = file["trials"][:]
+            with h5py.File(path, "r") as file:
+                kept = file["trials"][:]
+        kept = kept[kept["seed"] == today["seed"].min()]
+        same = len(kept) == len(today) and all(np.array_equal(kept[column], today[column], equal_nan=kept[column].dtype.kind == "f")
+                                               for column in today.dtype.names if column in kept.dtype.names)
+        if same:
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.write_text(key)
+        return same
 
     @functools.cache
     def rows(self, name: str) -> Any:
@@ -326,7 +376,7 @@ class Laboratory:
             self.say("bench/run")
             subprocess.run([sys.executable, str(ROOT / "bench/run"), "--json", str(self.bench)], stdout=subprocess.DEVNULL, check=False)
         if not self.bench.exists():
-            raise Missing("times: bench/run failed")
+            raise Failed("bench/run could not run")
         return json.loads(self.bench.read_text())
 
     def time(self, part: str, name: str) -> float:
@@ -356,7 +406,7 @@ class Laboratory:
 class Outcome:
     written: Written | None
     now: str
-    verdict: str        # same, within, MOVED, broken, missing, bench
+    verdict: str        # same, within, MOVED, broken, missing, failed, bench
     note: str = ""
 
 
@@ -411,7 +461,9 @@ class Claim:
             values = self.values()
         except Missing as missing:
             return [Outcome(written, "", "missing", str(missing)) for written in self.find()]
-        except (LookupError, TypeError, ZeroDivisionError, RuntimeError) as error:
+        except Failed as failed:
+            return [Outcome(written, "", "failed", str(failed)) for written in self.find()]
+        except (LookupError, TypeError, ZeroDivisionError, AttributeError) as error:
             return [Outcome(written, "", "MOVED", f"no value: {type(error).__name__}: {error}") for written in self.find()]
         if len(cells) == 1 and not (len(values) == 1 and isinstance(values[0], list)):
             values = [values]
@@ -450,6 +502,17 @@ class Section:
             raise ValueError(f"{self.page.path}: {len(found)} headings start with '{self.heading}'")
         after = re.compile(rf"^#{{1,{len(found[0][1])}}} ", re.M).search(text, found[0].end())
         return found[0].start(), after.start() if after else len(text)
+
+    def titles(self) -> str:
+        """Its heading and those of the sections that it is in."""
+        try:
+            start, _ = self.span()
+        except ValueError:
+            return self.heading
+        above: dict[int, str] = {}
+        for match in re.finditer(r"^(#+) (.*)$", self.page.text[:self.page.text.find("\n", start) + 1], re.M):
+            above = {level: title for level, title in above.items() if level < len(match[1])} | {len(match[1]): match[2]}
+        return " / ".join(above.values())
 
     def says(self, template: str, values: Callable[[], list], kind: str = "sweep") -> None:
         """`template` is text of the section, each measured number of it written as {}; line breaks do not matter."""

@@ -277,7 +277,7 @@ def others(page: Page, lab: Laboratory, of) -> None:
             "--width", "1024", "--depth", "4:64:x2", "--architecture", "residual", "--branch-power", power)), []], table=table, kind="theory", nth=index)
     def sizes(criterion: str, **more) -> list[float]:
         return [100 * half(cell.ci95) / cell.eta_star for name in ("residual-half", "residual-inverse") for cell in of(name, criterion, **more).fit.cells if cell.ci95 and None not in cell.ci95]
-    s.says("Intervals of a cell are ±{} % at the edge (±{} % at $L = 16$ for $1/L$) and ±{} % for the best", lambda: [
+    s.says("Intervals of a cell are ±{} % at the edge (±{} % at $L = 16$ for $1/L$) and ±{} % at most for the best", lambda: [
         About(float(np.median(sizes("converges"))), 0.5), (lambda cell: 100 * half(cell.ci95) / cell.eta_star)(of("residual-inverse", "converges").fit.cell(16)), AtMost(max(sizes("best", step=5)))])
     edge_kernel = lambda name, key: of(name, "converges").fit.cell(64).kernel[key].value
     s.says("at the edge {} → {} at $L = 64$ for $\\tau = L^{-1/2}$, {} → {} for $1/L$), and $\\eta^\\star \\lambda_T$ is {} to {} at every", lambda: [
