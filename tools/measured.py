@@ -1,13 +1,16 @@
-"""What ties a number in the documentation to how it is measured: the vocabulary of docs/measurements, and what tools/remeasure does with it.
+"""What ties a number in the documentation to how it is measured: the vocabulary of docs/measurements, and what tools/remeasure
+does with it.
 
-A *page* has *sections*; a section has *claims*. A claim is a piece of the page's text with numbers in it and a function that gives today's:
+A *page* has *sections*; a section has *claims*. A claim is a piece of the page's text with numbers in it and a function that
+gives today's:
 
-    law = section.fit("depth-law", "--criterion", "linear")                     # runs nothing yet
-    section.says("exponent {} [{}, {}], exact {}", lambda: [*interval(law().exponents.depth), law().exponents.depth.exact])
-    section.row("depth exponent", lambda: [[...], [...]])                       # of a table: the numbers of each cell after the first
+    law = lambda: lab.fit("depth-law", "--criterion", "linear")
+    section.says("exponent {} [{}, {}]", lambda: interval(law().depth))          # {} are the numbers
+    section.row("exact", lambda: [[law().depth.exact], [law().constant.exact]])  # of a table: those of each cell after the first
 
-A number is compared at the digits that the text shows. `Claim.find` must match once; a number of the page that no claim has, and that no
-rule of `given` explains, is *unclaimed*, and tools/remeasure lists it.
+Functions run when a claim is checked, not before: then the sweeps that they need are run, or continued. A number is compared at
+the digits that the text shows. A claim's text must be found once in its section. A number of the page that no claim has, and
+that no rule of `Page.given` or `Page.untied` explains, is *unclaimed*, and tools/remeasure lists it.
 """
 from __future__ import annotations
 
@@ -30,18 +33,22 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "measurements"
 
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-NUMBER = re.compile(r"(?<![\w.])(?P<sign>[+−-]?)(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3} \d00(?!\d)|\d+(?:\.\d+)?)(?P<power>\s*\\cdot\s*10\^(?:\{[+−-]?\d+\}|\d))?(?![\w])")
+NUMBER = re.compile(
+    r"(?<![\w.])(?P<sign>[+−-]?)(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3} \d00(?!\d)|\d+(?:\.\d+)?)(?P<power>\s*\\cdot\s*10\^(?:\{[+−-]?\d+\}|\d))?(?![\w])"
+)
 
 
 # Numbers of the text
 
+
 @dataclass(frozen=True)
 class Written:
     """A number as it stands in a page."""
+
     text: str
     start: int
     value: float
-    unit: float     # of its last digit
+    unit: float  # of its last digit
 
     @staticmethod
     def of(match: re.Match, base: int = 0) -> "Written":
@@ -58,14 +65,17 @@ class Written:
         shown = f"{value / (self.unit * 10**decimals):+.{decimals}f}"
         if shown[0] == "+" and self.text[0] != "+":
             shown = shown[1:]
-        return shown.replace("-", "−") + (f" \\{power}" if power else "")
+        return shown.replace("-", "-" if self.text[0] == "-" else "−") + (f" \\{power}" if power else "")
 
 
 # What is measured
 
+
 @dataclass(frozen=True)
 class Measured:
-    """A value with the half width of its 95 % interval; of an interval's end with a quarter of its length, by which ends scatter."""
+    """A value, an interval's end or its half width, with what a sample of other networks, or other last bits, may change it by: half the length
+    of the 95 % interval; of a half width 40 % of itself."""
+
     value: float
     error: float
 
@@ -73,6 +83,7 @@ class Measured:
 @dataclass(frozen=True)
 class AtMost:
     """The text states a bound that `value` must not exceed."""
+
     value: float
 
 
@@ -84,6 +95,7 @@ class AtLeast:
 @dataclass(frozen=True)
 class About:
     """The text rounds generously ("about", "some"): within the fraction `to` of `value`."""
+
     value: float
     to: float = 0.1
 
@@ -91,11 +103,12 @@ class About:
 @dataclass(frozen=True)
 class Timed:
     """A ratio of two times: compared with --bench only, within the fraction `to`."""
+
     value: float
     to: float = 0.25
 
 
-ANY = object()      # a number that the claim leaves alone
+ANY = object()  # a number that the claim leaves alone
 
 
 class Missing(Exception):
@@ -119,26 +132,26 @@ def interval(entry: Any, scale: float = 1.0) -> list:
     low, high = entry["ci95"] or (None, None)
     known = [abs(value - end) for end in (low, high) if end is not None]
     error = scale * (sum(known) / len(known) if known else 0)
-    return [Measured(scale * value, error),
-            *(None if end is None else Measured(scale * end, error / 2) for end in (low, high))]
+    return [Measured(scale * value, error), *(None if end is None else Measured(scale * end, error) for end in (low, high))]
 
 
 def within(entry: Any, scale: float = 1.0) -> list:
     """`value ± half` of a quantity {"value", "ci95"}."""
     value = entry["value"] if "value" in entry else entry["eta_star"]
     size = abs(scale) * half(entry["ci95"])
-    return [Measured(scale * value, size), Measured(size, size / 4)]
+    return [Measured(scale * value, size), Measured(size, 0.4 * size)]
 
 
 def percent(cell: Any) -> list:
     """`eta* ± p %` of a cell."""
     size = half(cell["ci95"])
     share = 100 * size / cell["eta_star"]
-    return [Measured(cell["eta_star"], size), Measured(share, share / 4)]
+    return [Measured(cell["eta_star"], size), Measured(share, 0.4 * share)]
 
 
 class Tree(dict):
     """JSON whose keys are attributes."""
+
     def __getattr__(self, key: str) -> Any:
         try:
             return self[key]
@@ -152,6 +165,7 @@ class Tree(dict):
 
 class Fit(Tree):
     """What `fit --json` says of one criterion and threshold."""
+
     def cell(self, depth: int | None = None, width: int | None = None) -> Tree:
         found = [c for c in self["cells"] if depth in (None, c["depth"]) and width in (None, c["width"])]
         if len(found) != 1:
@@ -176,8 +190,15 @@ class Fit(Tree):
 class Laboratory:
     """Where numbers come from: the program, and a folder of sweeps and of what was made of them, which both are kept."""
 
-    def __init__(self, data: Path | None = None, limit: float = math.inf, jobs: int = 1, nice: int = 10, bench: Path | None = None,
-                 say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        data: Path | None = None,
+        limit: float = math.inf,
+        jobs: int = 1,
+        nice: int = 10,
+        bench: Path | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.data, self.limit, self.jobs_at_once, self.nice, self.bench, self.say = data, limit, jobs, nice, bench, say
         self.jobs = self._jobs()
         self.scratch = tempfile.TemporaryDirectory() if data is None else None
@@ -192,7 +213,18 @@ class Laboratory:
             jobs[f"training-{path.stem}"] = ["--config", str(path)]
         for path in sorted((ROOT / "jobs/variants").glob("*.cfg")):
             jobs[path.stem] = ["--config", str(path)]
-            jobs[f"{path.stem}-width"] = ["--config", str(path), "--width", "1024:65536:x4", "--depth", "8", "--seeds", "200", "--first-seed", "1000"]
+            jobs[f"{path.stem}-width"] = [
+                "--config",
+                str(path),
+                "--width",
+                "1024:65536:x4",
+                "--depth",
+                "8",
+                "--seeds",
+                "200",
+                "--first-seed",
+                "1000",
+            ]
         return jobs
 
     def sweep(self, name: str, *arguments: str) -> None:
@@ -206,7 +238,9 @@ class Laboratory:
         built = ROOT / "build/release/bin/etastar"
         found = named or (str(built) if built.exists() else shutil.which("etastar"))
         if not found:
-            sys.exit("remeasure: no etastar: build it (cmake --preset release && cmake --build --preset release) or name it in ETASTAR_BIN")
+            sys.exit(
+                "remeasure: no etastar: build it (cmake --preset release && cmake --build --preset release) or name it in ETASTAR_BIN"
+            )
         return found
 
     @functools.cached_property
@@ -214,8 +248,13 @@ class Laboratory:
         return hashlib.sha256(Path(self.program).read_bytes()).digest()
 
     def call(self, *arguments: str) -> str:
-        done = subprocess.run([self.program, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              preexec_fn=lambda: os.nice(self.nice))
+        done = subprocess.run(
+            [self.program, *arguments],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: os.nice(self.nice),
+        )
         if done.returncode:
             raise Failed(f"etastar {' '.join(arguments)}: exit code {done.returncode}: {done.stderr.strip()}")
         return done.stdout
@@ -230,7 +269,7 @@ class Laboratory:
             text = make()
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{os.getpid()}")
-            partial.write_text(text[text.index("{"):])
+            partial.write_text(text[text.index("{") :])
             partial.replace(path)
         return path
 
@@ -243,7 +282,9 @@ class Laboratory:
     def _digits(self) -> Path:
         path = self.data / "digits.h5"
         if not path.exists():
-            done = subprocess.run([sys.executable, str(ROOT / "jobs/training/real_data.py"), "digits", str(path)], capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, str(ROOT / "jobs/training/real_data.py"), "digits", str(path)], capture_output=True, text=True
+            )
             if done.returncode:
                 raise Missing("sweep training-digits: jobs/training/real_data.py needs scikit-learn (python3-sklearn)")
         return path
@@ -253,8 +294,10 @@ class Laboratory:
         for line in self.call("plan", *self.arguments(name)).splitlines():
             match = re.match(r"work\s+(\S+) on one core", line.replace(" s on", "s on"))
             if match:
-                return sum(float(number) * {"h": 3600, "m": 60, "s": 1}[unit]
-                           for number, unit in re.findall(r"([\d.]+)(h|ms|m|s)", match[1].replace("ms", "s")))
+                return sum(
+                    float(number) * {"h": 3600, "m": 60, "s": 1}[unit]
+                    for number, unit in re.findall(r"([\d.]+)(h|ms|m|s)", match[1].replace("ms", "s"))
+                )
         raise Failed(f"plan of {name} tells no work")
 
     @functools.cache
@@ -267,29 +310,39 @@ class Laboratory:
         path = self.data / f"{name}.h5"
         known = self._revision(path)
         if known is not None and known[1]:
-            self._sweep(name, path, "--resume")     # refused if it is the table of another sweep
+            self._sweep(name, path, "--resume")  # refused if it is the table of another sweep
             if known[0] == self.revision or self._agrees(name, path):
                 return path
             self.say(f"{path.name}: of {known[0]}, other rows than today's")
         if self.limit < math.inf and (self.limit <= 0 or self.cost(name) > self.limit):
             raise Missing(f"sweep {name}")
         self.say(f"sweep {name}")
-        self._sweep(name, path, "--overwrite" if known is not None and known[1] else "--resume", "--threads", str(self.jobs_at_once))
+        self._sweep(
+            name, path, "--overwrite" if known is not None and known[1] else "--resume", "--threads", str(self.jobs_at_once)
+        )
         return path
 
     def _sweep(self, name: str, path: Path, *more: str, seeds: int | None = None) -> None:
         words = self.arguments(name)
         if seeds is not None:
             at = words.index("--seeds") if "--seeds" in words else len(words)
-            words = [*words[:at], "--seeds", str(seeds), *words[at + 2:]]
+            words = [*words[:at], "--seeds", str(seeds), *words[at + 2 :]]
         launcher: list[str] = []
-        if "--threads" in more and not self._threads:       # ranks do as well
+        if "--threads" in more and not self._threads:  # ranks do as well
             at = more.index("--threads")
-            ranks, more = int(more[at + 1]), more[:at] + more[at + 2:]
+            ranks, more = int(more[at + 1]), more[:at] + more[at + 2 :]
             launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-        environment = dict(os.environ) | {"OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
-        done = subprocess.run(["nice", "-n", str(self.nice), *launcher, self.program, "sweep", *words, "--output", str(path), *more],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment)
+        environment = dict(os.environ) | {
+            "OMPI_MCA_rmaps_base_oversubscribe": "1",
+            "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        }
+        done = subprocess.run(
+            ["nice", "-n", str(self.nice), *launcher, self.program, "sweep", *words, "--output", str(path), *more],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise Failed(f"sweep {name}: exit code {done.returncode}: {last}")
@@ -306,11 +359,14 @@ class Laboratory:
     def _revision(self, path: Path) -> tuple[str, bool] | None:
         """The version that made a table, as --version says it, and whether the table is complete."""
         import h5py
+
         if not path.exists():
             return None
         try:
             with h5py.File(path, "r") as file:
-                text = {key: value.decode() if isinstance(value, bytes) else value for key, value in file["provenance"].attrs.items()}
+                text = {
+                    key: value.decode() if isinstance(value, bytes) else value for key, value in file["provenance"].attrs.items()
+                }
                 return f"etastar {text['version']} ({text['git_revision']})", bool(file.attrs["complete"])
         except (OSError, KeyError):
             raise Failed(f"{path.name}: is being written, or is no table of a sweep") from None
@@ -319,6 +375,7 @@ class Laboratory:
         """Whether today's program gives a table of another version the same rows, by those of its first seed."""
         import h5py
         import numpy as np
+
         marker = self.data / "reports" / f"{name}.agrees"
         key = hashlib.sha256(self._identity + path.read_bytes()).hexdigest()
         if marker.exists() and marker.read_text() == key:
@@ -330,8 +387,11 @@ class Laboratory:
             with h5py.File(path, "r") as file:
                 kept = file["trials"][:]
         kept = kept[kept["seed"] == today["seed"].min()]
-        same = len(kept) == len(today) and all(np.array_equal(kept[column], today[column], equal_nan=kept[column].dtype.kind == "f")
-                                               for column in today.dtype.names if column in kept.dtype.names)
+        same = len(kept) == len(today) and all(
+            np.array_equal(kept[column], today[column], equal_nan=kept[column].dtype.kind == "f")
+            for column in today.dtype.names
+            if column in kept.dtype.names
+        )
         if same:
             marker.parent.mkdir(parents=True, exist_ok=True)
             marker.write_text(key)
@@ -341,6 +401,7 @@ class Laboratory:
     def rows(self, name: str) -> Any:
         """`/trials` of a sweep."""
         import h5py
+
         with h5py.File(self.table(name), "r") as file:
             return file["trials"][:]
 
@@ -348,22 +409,28 @@ class Laboratory:
     def losses(self, name: str) -> Any:
         """`/steps/loss` of a sweep of training."""
         import h5py
+
         with h5py.File(self.table(name), "r") as file:
             return file["steps/loss"][:]
 
     def report(self, name: str, *options: str) -> Path:
         """The file of what `fit NAME.h5 OPTIONS --json -` says."""
         path = self.table(name)
-        return self._kept([b"fit", path.read_bytes(), *(option.encode() for option in options)],
-                          lambda: self.call("fit", str(path), *options, "--json", "-"))
+        return self._kept(
+            [b"fit", path.read_bytes(), *(option.encode() for option in options)],
+            lambda: self.call("fit", str(path), *options, "--json", "-"),
+        )
 
     @functools.cache
     def document(self, name: str, *options: str) -> Tree:
         return Tree.parse(self.report(name, *options).read_text())
 
     def fit(self, name: str, *options: str, criterion: str | None = None, threshold: float | None = None) -> Fit:
-        found = [fit for fit in self.document(name, *options)["fits"]
-                 if criterion in (None, fit["criterion"]) and threshold in (None, fit["threshold"])]
+        found = [
+            fit
+            for fit in self.document(name, *options)["fits"]
+            if criterion in (None, fit["criterion"]) and threshold in (None, fit["threshold"])
+        ]
         if len(found) != 1:
             raise LookupError(f"{len(found)} fits of {name} {' '.join(options)}: name criterion and threshold")
         return Fit(found[0])
@@ -374,7 +441,9 @@ class Laboratory:
             raise Missing("times: --bench, on a quiet machine")
         if not self.bench.exists():
             self.say("bench/run")
-            subprocess.run([sys.executable, str(ROOT / "bench/run"), "--json", str(self.bench)], stdout=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                [sys.executable, str(ROOT / "bench/run"), "--json", str(self.bench)], stdout=subprocess.DEVNULL, check=False
+            )
         if not self.bench.exists():
             raise Failed("bench/run could not run")
         return json.loads(self.bench.read_text())
@@ -385,9 +454,16 @@ class Laboratory:
 
     def ratio(self, part: str, name: str, of: Callable[[list], float] = statistics.median) -> float:
         """The median of a ratio of bench/run, or its least or largest (`of`)."""
-        return self._sample(part, lambda report: next((entry["values"] for entry in report["ratios"] if entry["name"].strip() == name), None), name, of)
+        return self._sample(
+            part,
+            lambda report: next((entry["values"] for entry in report["ratios"] if entry["name"].strip() == name), None),
+            name,
+            of,
+        )
 
-    def _sample(self, part: str, get: Callable[[dict], list | None], name: str, of: Callable[[list], float] = statistics.median) -> float:
+    def _sample(
+        self, part: str, get: Callable[[dict], list | None], name: str, of: Callable[[list], float] = statistics.median
+    ) -> float:
         values = get(self._bench.get(part, {"samples": {}, "ratios": []}))
         if not values:
             raise Missing(f"times: bench/run {part} has no '{name}'")
@@ -396,17 +472,20 @@ class Laboratory:
     @functools.cache
     def theory(self, *options: str) -> list[Tree]:
         """The cells of `theory OPTIONS --json -`."""
-        path = self._kept([b"theory", *(option.encode() for option in options)], lambda: self.call("theory", *options, "--json", "-"))
+        path = self._kept(
+            [b"theory", *(option.encode() for option in options)], lambda: self.call("theory", *options, "--json", "-")
+        )
         return Tree.parse(path.read_text())["cells"]
 
 
 # Claims
 
+
 @dataclass
 class Outcome:
     written: Written | None
     now: str
-    verdict: str        # same, within, MOVED, broken, missing, failed, bench
+    verdict: str  # same, within, MOVED, broken, missing, failed, bench
     note: str = ""
 
 
@@ -418,13 +497,25 @@ def judge(written: Written, value: Any, bench: bool) -> Outcome:
         if not bench:
             return Outcome(written, "", "bench")
         moved = abs(math.log(value.value / written.value)) > math.log1p(value.to)
-        return Outcome(written, written.rounded(value.value), "MOVED" if moved else "same" if abs(value.value - written.value) <= slack else "within")
+        return Outcome(
+            written,
+            written.rounded(value.value),
+            "MOVED" if moved else "same" if abs(value.value - written.value) <= slack else "within",
+        )
     if isinstance(value, AtMost):
-        return Outcome(written, "at most " + written.rounded(value.value), "same" if value.value <= written.value + slack else "MOVED")
+        return Outcome(
+            written, "at most " + written.rounded(value.value), "same" if value.value <= written.value + slack else "MOVED"
+        )
     if isinstance(value, AtLeast):
-        return Outcome(written, "at least " + written.rounded(value.value), "same" if value.value >= written.value - slack else "MOVED")
+        return Outcome(
+            written, "at least " + written.rounded(value.value), "same" if value.value >= written.value - slack else "MOVED"
+        )
     if isinstance(value, About):
-        return Outcome(written, f"{value.value:.4g}", "same" if abs(value.value - written.value) <= slack + value.to * abs(written.value) else "MOVED")
+        return Outcome(
+            written,
+            f"{value.value:.4g}",
+            "same" if abs(value.value - written.value) <= slack + value.to * abs(written.value) else "MOVED",
+        )
     now, error = (value.value, value.error) if isinstance(value, Measured) else (float(value), 0.0)
     if abs(now - written.value) <= slack:
         return Outcome(written, written.rounded(now), "same")
@@ -445,8 +536,8 @@ class Claim:
     section: "Section"
     name: str
     values: Callable[[], list]
-    places: Callable[[], list[list[Written | None] | None]]    # of each cell; None where a cell is a label
-    kind: str                                                   # theory, sweep, bench
+    places: Callable[[], list[list[Written | None] | None]]  # of each cell; None where a cell is a label
+    kind: str  # theory, sweep, bench
 
     def find(self) -> list[Written]:
         """The numbers that the claim is about; ValueError where the page does not say it, or twice."""
@@ -474,14 +565,28 @@ class Claim:
             if value is ANY or written is None:
                 continue
             if len(written) != len(value):
-                outcomes.append(Outcome(written[0] if written else None, "", "MOVED", f"the page has {len(written)} numbers where there are {len(value)} now"))
+                outcomes.append(
+                    Outcome(
+                        written[0] if written else None,
+                        "",
+                        "MOVED",
+                        f"the page has {len(written)} numbers where there are {len(value)} now",
+                    )
+                )
                 continue
             for place, entry in zip(written, value):
                 if entry is ANY:
                     continue
                 if place is None or entry is None:
                     if place is not entry:
-                        outcomes.append(Outcome(place, "?" if entry is None else f"{getattr(entry, 'value', entry):.4g}", "MOVED", "an end beyond the grid"))
+                        outcomes.append(
+                            Outcome(
+                                place,
+                                "?" if entry is None else f"{getattr(entry, 'value', entry):.4g}",
+                                "MOVED",
+                                "an end beyond the grid",
+                            )
+                        )
                     continue
                 outcomes.append(judge(place, entry, bench))
         return outcomes
@@ -510,14 +615,18 @@ class Section:
         except ValueError:
             return self.heading
         above: dict[int, str] = {}
-        for match in re.finditer(r"^(#+) (.*)$", self.page.text[:self.page.text.find("\n", start) + 1], re.M):
+        for match in re.finditer(r"^(#+) (.*)$", self.page.text[: self.page.text.find("\n", start) + 1], re.M):
             above = {level: title for level, title in above.items() if level < len(match[1])} | {len(match[1]): match[2]}
         return " / ".join(above.values())
 
     def says(self, template: str, values: Callable[[], list], kind: str = "sweep") -> None:
         """`template` is text of the section, each measured number of it written as {}; line breaks do not matter."""
         pieces = [r"\s+".join(map(re.escape, piece.split(" "))) for piece in template.split("{}")]
-        pattern = re.compile(("(" + NUMBER.pattern.replace("?P<sign>", "").replace("?P<digits>", "?:").replace("?P<power>", "?:") + r"|\?)").join(pieces))
+        pattern = re.compile(
+            ("(" + NUMBER.pattern.replace("?P<sign>", "").replace("?P<digits>", "?:").replace("?P<power>", "?:") + r"|\?)").join(
+                pieces
+            )
+        )
 
         def places() -> list[list[Written | None]]:
             start, end = self.span()
@@ -533,9 +642,12 @@ class Section:
                 marks.append(Written.of(match) if match else None)
                 position = match.end() if match else position + 1
             return [marks]
+
         self.claims.append(Claim(self, template, values, places, kind))
 
-    def row(self, first: str, values: Callable[[], list], table: str = "", kind: str = "sweep", labels: int = 1, nth: int | None = None) -> None:
+    def row(
+        self, first: str, values: Callable[[], list], table: str = "", kind: str = "sweep", labels: int = 1, nth: int | None = None
+    ) -> None:
         """The row of a table of this section that begins with the cell `first` (its first `labels` cells: `first`, joined by " | "); where several
         have one, of the table whose header has `table` in it. `values` gives a list for each further cell: its numbers. A cell without numbers is []; ANY leaves a cell alone. `nth` chooses
         among several such rows."""
@@ -566,18 +678,22 @@ class Section:
             previous = label
             position += len(line)
         if nth is not None:
-            found = found[nth:nth + 1]
+            found = found[nth : nth + 1]
         if len(found) != 1:
-            raise ValueError(f"{self.page.path}, {self.heading or 'anywhere'}: {len(found)} rows, not one: | {after or first} |" + (f" after | {first} |" if after else "")
-                             + (f" of the table {table}" if table else ""))
+            raise ValueError(
+                f"{self.page.path}, {self.heading or 'anywhere'}: {len(found)} rows, not one: | {after or first} |"
+                + (f" after | {first} |" if after else "")
+                + (f" of the table {table}" if table else "")
+            )
         return found[0]
 
 
 @dataclass
 class Page:
     """A page of the documentation and what is claimed in it."""
+
     path: str
-    whole: bool = True      # whole numbers count, too, not only decimals and per cent
+    whole: bool = True  # whole numbers count, too, not only decimals and per cent
     sections: list[Section] = field(default_factory=list)
     rules: list[tuple[re.Pattern, str]] = field(default_factory=list)
     reasons: list[tuple[re.Pattern, str]] = field(default_factory=list)
@@ -607,9 +723,21 @@ class Page:
     def numbers(self) -> list[Written]:
         """Every number of the page but those of code, headings, links, table headers, labels of rows and integers within formulas."""
         text = self.text
-        hidden = [re.compile(pattern, re.M | re.S) for pattern in (
-            r"^```.*?^```", r"^    .*?$", r"`[^`\n]*`", r"^#.*?$", r"\]\([^)]*\)", r"!\[.*?\]", r"^\|[^\n]*\|\n\|[-|: ]+\|$", r"^\|[^|\n]*\|", r"arXiv:\S+",
-            r"\b\w+\.md\b")]
+        hidden = [
+            re.compile(pattern, re.M | re.S)
+            for pattern in (
+                r"^```.*?^```",
+                r"^    .*?$",
+                r"`[^`\n]*`",
+                r"^#.*?$",
+                r"\]\([^)]*\)",
+                r"!\[.*?\]",
+                r"^\|[^\n]*\|\n\|[-|: ]+\|$",
+                r"^\|[^|\n]*\|",
+                r"arXiv:\S+",
+                r"\b\w+\.md\b",
+            )
+        ]
         blanked = list(text)
         for pattern in hidden:
             for match in pattern.finditer(text):
@@ -620,8 +748,11 @@ class Page:
                 if "." not in inner[0]:
                     for index in range(match.start() + inner.start(), match.start() + inner.end()):
                         blanked[index] = " "
-        return [Written.of(match) for match in NUMBER.finditer("".join(blanked))
-                if self.whole or "." in match[0] or text[match.end():match.end() + 3].lstrip().startswith("%")]
+        return [
+            Written.of(match)
+            for match in NUMBER.finditer("".join(blanked))
+            if self.whole or "." in match[0] or text[match.end() : match.end() + 3].lstrip().startswith("%")
+        ]
 
     def sort(self) -> tuple[list[Written], list[Written], list[Written], list[Written]]:
         """The page's numbers: claimed, given, untied, and those that nothing explains."""
@@ -631,7 +762,10 @@ class Page:
                 claimed |= {written.start for written in claim.find()}
             except ValueError:
                 pass
-        spans = [[span for pattern, _ in rules for span in (m.span() for m in pattern.finditer(self.text))] for rules in (self.rules, self.reasons)]
+        spans = [
+            [span for pattern, _ in rules for span in (m.span() for m in pattern.finditer(self.text))]
+            for rules in (self.rules, self.reasons)
+        ]
         parts: tuple[list, list, list, list] = ([], [], [], [])
         for written in self.numbers():
             place = written.start + (len(written.text) - len(written.text.lstrip("+−-")))

@@ -19,7 +19,9 @@ class Documents(Case):
 
     def test_every_claim_is_in_its_page_once_and_no_number_is_unexplained(self):
         result = run([PROGRAM, "--list"], self.dir, env=ENVIRONMENT)
-        complaints = [line for line in result.stdout.splitlines() if line.lstrip().startswith("broken") or " is unclaimed: " in line]
+        complaints = [
+            line for line in result.stdout.splitlines() if line.lstrip().startswith("broken") or " is unclaimed: " in line
+        ]
         self.assertEqual(complaints, [], "after an edit of a page: mend or add its claim in docs/measurements")
         self.assertEqual(result.returncode, 0, result.stderr)
 
@@ -51,10 +53,23 @@ class Vocabulary(unittest.TestCase):
         return [outcome.verdict for outcome in page.claims[0].check()]
 
     def test_a_number_is_compared_at_its_digits(self):
-        for written, value, verdict in (("1.50", 1.504, "same"), ("1.50", 1.506, "MOVED"), ("−1.50", -1.4951, "same"), ("+0.0003", 0.00034, "same"),
-                                        ("1,200", 1200.4, "same"), (r"2.4 \cdot 10^{-5}", 2.44e-5, "same"), (r"2.4 \cdot 10^{-5}", 2.46e-5, "MOVED"),
-                                        ("1.5", Measured(1.58, 0.1), "within"), ("1.5", Measured(1.68, 0.1), "MOVED"), ("1.5", AtMost(1.55), "same"),
-                                        ("1.5", AtMost(1.56), "MOVED"), ("1.5", AtLeast(1.44), "MOVED"), ("20", About(21, 0.1), "same"), ("20", About(25, 0.1), "MOVED"), ("7", ANY, None)):
+        for written, value, verdict in (
+            ("1.50", 1.504, "same"),
+            ("1.50", 1.506, "MOVED"),
+            ("−1.50", -1.4951, "same"),
+            ("+0.0003", 0.00034, "same"),
+            ("1,200", 1200.4, "same"),
+            (r"2.4 \cdot 10^{-5}", 2.44e-5, "same"),
+            (r"2.4 \cdot 10^{-5}", 2.46e-5, "MOVED"),
+            ("1.5", Measured(1.58, 0.1), "within"),
+            ("1.5", Measured(1.68, 0.1), "MOVED"),
+            ("1.5", AtMost(1.55), "same"),
+            ("1.5", AtMost(1.56), "MOVED"),
+            ("1.5", AtLeast(1.44), "MOVED"),
+            ("20", About(21, 0.1), "same"),
+            ("20", About(25, 0.1), "MOVED"),
+            ("7", ANY, None),
+        ):
             with self.subTest(written=written, value=value):
                 self.assertEqual(self.verdicts(f"It is {written} here.\n", "is {} here", [value]), [verdict] if verdict else [])
 
@@ -65,7 +80,11 @@ class Vocabulary(unittest.TestCase):
 
     def test_intervals_and_their_open_ends(self):
         open_end = {"value": 1.0, "ci95": [0.9, None]}
-        for text, verdicts in (("x 1.0 [0.9, ?].", ["same", "same"]), ("x 1.0 [0.9, 1.1].", ["same", "same", "MOVED"]), ("x 1.0 [?, ?].", ["same", "MOVED"])):
+        for text, verdicts in (
+            ("x 1.0 [0.9, ?].", ["same", "same"]),
+            ("x 1.0 [0.9, 1.1].", ["same", "same", "MOVED"]),
+            ("x 1.0 [?, ?].", ["same", "MOVED"]),
+        ):
             with self.subTest(text=text):
                 self.assertEqual(self.verdicts(text, "x {} [{}, {}]", measured.interval(open_end)), verdicts)
 
@@ -78,11 +97,15 @@ class Vocabulary(unittest.TestCase):
         second.row("8", lambda: [ANY, [5]])
         second.row("9", lambda: [[1], [1]])
         second.row("8", lambda: [[4, 1], [5]])
-        self.assertEqual([[outcome.verdict for outcome in claim.check()] for claim in page.claims],
-                         [["same", "same"], ["same", "MOVED"], ["same"], ["broken"], ["MOVED", "same"]])
+        self.assertEqual(
+            [[outcome.verdict for outcome in claim.check()] for claim in page.claims],
+            [["same", "same"], ["same", "MOVED"], ["same"], ["broken"], ["MOVED", "same"]],
+        )
 
     def test_numbers_that_nothing_claims(self):
-        page = self.page("# Title 1\n\nIt is 2.5 and 3.5 at $n = 64$, 95 % of `4.5`, with a bar of 7.\n\n    code 5.5\n\n| 6 | 7.5 |\n|---|---|\n| 8 | 9.5 |\n")
+        page = self.page(
+            "# Title 1\n\nIt is 2.5 and 3.5 at $n = 64$, 95 % of `4.5`, with a bar of 7.\n\n    code 5.5\n\n| 6 | 7.5 |\n|---|---|\n| 8 | 9.5 |\n"
+        )
         page.section().says("is {} and", lambda: [2.5])
         page.given("95 %", "the level")
         page.untied("bar of 7", "an example")
