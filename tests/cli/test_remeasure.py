@@ -18,7 +18,7 @@ class Documents(Case):
     """The pages as they are."""
 
     def test_every_claim_is_in_its_page_once_and_no_number_is_unexplained(self):
-        result = run([PROGRAM, "--list"], self.dir, env=ENVIRONMENT)
+        result = run([PROGRAM, "--list"], self.dir, timeout=250, env=ENVIRONMENT)
         complaints = [
             line for line in result.stdout.splitlines() if line.lstrip().startswith("broken") or " is unclaimed: " in line
         ]
@@ -26,14 +26,14 @@ class Documents(Case):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_what_theory_says_is_what_pages_say(self):
-        result = run([PROGRAM, "science:4 Exact", "--no-sweeps", "--data", "data", "--all"], self.dir, env=ENVIRONMENT)
+        result = run([PROGRAM, "science:4 Exact", "--no-sweeps", "--data", "data", "--all"], self.dir, timeout=250, env=ENVIRONMENT)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertGreater(result.stdout.count("  same  "), 15)
         self.assertNotIn("MOVED", result.stdout)
 
     def test_names_that_are_none_are_refused(self):
         for arguments in (["nothing"], ["--jobs", "0"]):
-            result = run([PROGRAM, *arguments], self.dir, env=ENVIRONMENT)
+            result = run([PROGRAM, *arguments], self.dir, timeout=250, env=ENVIRONMENT)
             self.assertEqual(result.returncode, 2, arguments)
 
 
