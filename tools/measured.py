@@ -310,10 +310,12 @@ class Laboratory:
         path = self.data / f"{name}.h5"
         known = self._revision(path)
         if known is not None and known[1]:
-            self._sweep(name, path, "--resume")  # refused if it is the table of another sweep
-            if known[0] == self.revision or self._agrees(name, path):
+            if not self._is_of(name, path):
+                self.say(f"{path.name}: of another specification than today's")
+            elif known[0] == self.revision or self._agrees(name, path):
                 return path
-            self.say(f"{path.name}: of {known[0]}, other rows than today's")
+            else:
+                self.say(f"{path.name}: of {known[0]}, other rows than today's")
         if self.limit < math.inf and (self.limit <= 0 or self.cost(name) > self.limit):
             raise Missing(f"sweep {name}")
         self.say(f"sweep {name}")
@@ -370,6 +372,16 @@ class Laboratory:
                 return f"etastar {text['version']} ({text['git_revision']})", bool(file.attrs["complete"])
         except (OSError, KeyError):
             raise Failed(f"{path.name}: is being written, or is no table of a sweep") from None
+
+    def _is_of(self, name: str, path: Path) -> bool:
+        """Whether a complete table is that of this sweep: then there is nothing to resume."""
+        try:
+            self._sweep(name, path, "--resume")
+        except Failed as failed:
+            if "holds another sweep" not in str(failed):
+                raise
+            return False
+        return True
 
     def _agrees(self, name: str, path: Path) -> bool:
         """Whether today's program gives a table of another version the same rows, by those of its first seed."""
@@ -548,6 +560,8 @@ class Claim:
             cells = self.places()
         except ValueError as error:
             return [Outcome(None, "", "broken", str(error))]
+        if not cells:  # an optional claim that the page leaves out
+            return []
         try:
             values = self.values()
         except Missing as missing:
@@ -619,8 +633,9 @@ class Section:
             above = {level: title for level, title in above.items() if level < len(match[1])} | {len(match[1]): match[2]}
         return " / ".join(above.values())
 
-    def says(self, template: str, values: Callable[[], list], kind: str = "sweep") -> None:
-        """`template` is text of the section, each measured number of it written as {}; line breaks do not matter."""
+    def says(self, template: str, values: Callable[[], list], kind: str = "sweep", optional: bool = False) -> None:
+        """`template` is text of the section, each measured number of it written as {}; line breaks do not matter. A page may
+        leave out what is `optional`."""
         pieces = [r"\s+".join(map(re.escape, piece.split(" "))) for piece in template.split("{}")]
         pattern = re.compile(
             ("(" + NUMBER.pattern.replace("?P<sign>", "").replace("?P<digits>", "?:").replace("?P<power>", "?:") + r"|\?)").join(
@@ -631,6 +646,8 @@ class Section:
         def places() -> list[list[Written | None]]:
             start, end = self.span()
             found = list(pattern.finditer(self.page.text, start, end))
+            if optional and not found:
+                return []
             if len(found) != 1:
                 raise ValueError(f"{self.page.path}, {self.heading or 'anywhere'}: found {len(found)} times, not once: {template}")
             marks, position = [], found[0].start()
@@ -727,6 +744,7 @@ class Page:
             re.compile(pattern, re.M | re.S)
             for pattern in (
                 r"^```.*?^```",
+                r"<!--.*?-->",
                 r"^    .*?$",
                 r"`[^`\n]*`",
                 r"^#.*?$",

@@ -213,7 +213,10 @@ def best(page: Page, lab: Laboratory, of) -> None:
         if len(found) != 1:
             raise LookupError(f"{len(found)} misalignments over {over} at {at}")
         entry = found[0]
-        return [interval(entry), [AtMost(entry.p_value) if entry.p_value < 0.001 else Measured(entry.p_value, 0.02 + entry.p_value / 2)]]
+        return [
+            interval(entry),
+            [AtMost(entry.p_value) if entry.p_value < 0.001 else Measured(entry.p_value, 0.02 + entry.p_value / 2)],
+        ]
 
     table = r"misalignment: the spread of"
     s.row("over widths", lambda: spread("width", None), table=table)

@@ -78,6 +78,11 @@ class Vocabulary(unittest.TestCase):
         self.assertEqual(self.verdicts("It is 2 here. It is 3 here.\n", "is {} here", [2]), ["broken"])
         self.assertEqual(self.verdicts("It is\n2 here.\n", "is {} here", [2]), ["same"])
 
+    def test_a_page_may_leave_out_what_is_optional(self):
+        page = self.page("Nothing.\n")
+        page.section().says("is {} here", lambda: [1 / 0], optional=True)
+        self.assertEqual(page.claims[0].check(), [])
+
     def test_intervals_and_their_open_ends(self):
         open_end = {"value": 1.0, "ci95": [0.9, None]}
         for text, verdicts in (
