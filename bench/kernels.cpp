@@ -140,8 +140,8 @@ public:
 
     void gemm() {
         const auto& blas = engine::blas_library();
-        const auto n = static_cast<blasint>(n_);
-        const auto k = static_cast<blasint>(columns_);
+        const auto n = static_cast<engine::BlasInt>(n_);
+        const auto k = static_cast<engine::BlasInt>(columns_);
         for (std::size_t i = 0; i < count(); ++i)
             blas.sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, n, 1.0f, matrix(i), n, panel_.data(),
                        k, 0.0f, product_.data(), k);
@@ -156,7 +156,7 @@ private:
 
     void vector_products(CBLAS_TRANSPOSE transpose) {
         const auto& blas = engine::blas_library();
-        const auto n = static_cast<blasint>(n_);
+        const auto n = static_cast<engine::BlasInt>(n_);
         for (std::size_t i = 0; i < count(); ++i)
             blas.sgemv(CblasRowMajor, transpose, n, n, 1.0f, matrix(i), n, in_.data(), 1, 0.0f, out_.data(),
                        1);

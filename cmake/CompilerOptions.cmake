@@ -1,12 +1,15 @@
 # Language, warnings and sanitizers for every target of the project.
 add_library(etastar_options INTERFACE)
 target_compile_features(etastar_options INTERFACE cxx_std_20)
-target_include_directories(etastar_options INTERFACE ${CMAKE_SOURCE_DIR}/include)
+target_include_directories(etastar_options INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_options(etastar_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  $<$<BOOL:${ETASTAR_WERROR}>:-Werror>
+  # Projects that use the installed libraries have warnings of their own.
+  "$<BUILD_INTERFACE:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual>"
+  $<BUILD_INTERFACE:$<$<BOOL:${ETASTAR_WERROR}>:-Werror>>
   # In a unit of many sources, by what another source has.
-  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-shadow>
+  # And only a header could be in more than one source: to GCC a source in a unit is one.
+  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-shadow;-Wno-subobject-linkage>
   # Results must not depend on whether a processor fuses multiplication and addition.
   -ffp-contract=off)
 if(ETASTAR_SANITIZE)
@@ -16,9 +19,7 @@ if(ETASTAR_SANITIZE)
     -fno-sanitize=vptr
     # Instrumented, the standard library sets off GCC's flow analysis: std::regex in Catch2 (GCC 12), assigning {x} to a
     # vector (GCC 14).
-    -Wno-maybe-uninitialized -Wno-array-bounds
-    # Only a header could be in more than one source: to GCC a source in a unit is one.
-    $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>)
+    -Wno-maybe-uninitialized -Wno-array-bounds)
   target_link_options(etastar_options INTERFACE -fsanitize=address,undefined)
 endif()
 

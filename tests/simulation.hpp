@@ -25,6 +25,7 @@ struct Prices {
 
 struct Cluster {
     int ranks = 1;
+    int threads = 1;          // of each rank
     std::optional<int> group; // ranks in a group; none: as Tree has it
     Prices prices;
     double noise = 0.1;       // relative standard deviation of a network's time
@@ -56,8 +57,9 @@ public:
         std::bernoulli_distribution straggles(cluster.stragglers);
         for (int r = 0; r < cluster.ranks; ++r) {
             auto& rank = ranks_[static_cast<std::size_t>(r)];
-            rank.node = std::make_unique<parallel::Node>(
-                parallel::Communicator(std::make_shared<Wire>(*this, r)), tree_);
+            rank.node =
+                std::make_unique<parallel::Node>(parallel::Communicator(std::make_shared<Wire>(*this, r)),
+                                                 tree_, static_cast<std::size_t>(cluster.threads));
             if (r > 0 && straggles(generator_)) rank.speed = 0.5;
         }
         if (cluster.dead_slow > 0) ranks_.at(ranks_.size() - 2).speed = cluster.dead_slow;
@@ -85,7 +87,7 @@ public:
         double speed = 0;
         double fastest = 0;
         for (const auto& rank : ranks_) {
-            speed += rank.speed;
+            speed += rank.speed * cluster_.threads;
             fastest = std::max(fastest, rank.speed);
         }
         course.bound = std::max(std::accumulate(actual_.begin(), actual_.end(), 0.0) / speed,
@@ -120,7 +122,7 @@ private:
         double free_at = 0; // its main thread
         double busy = 0;
         std::queue<parallel::Unit> todo;
-        bool running = false;
+        int running = 0; // threads
         double timer = -1;
     };
 
@@ -137,6 +139,9 @@ private:
         bool all_sent() override { return true; }
         std::optional<parallel::Message> poll() override { return std::nullopt; }
         std::string broadcast(std::string text) override { return text; }
+        std::vector<std::string> gather(const std::string&) override {
+            throw std::logic_error("not simulated");
+        }
         std::shared_ptr<Implementation> duplicate() override { throw std::logic_error("not simulated"); }
         void abort(int) override { throw std::logic_error("aborted"); }
 
@@ -171,7 +176,7 @@ private:
             rank.node->receive(event.message, now_);
             break;
         case Kind::trial: {
-            rank.running = false;
+            --rank.running;
             occupy(rank, cluster_.prices.per_result);
             std::vector<parallel::NetworkResult> results;
             results.push_back(std::move(event.result));
@@ -190,10 +195,10 @@ private:
     void after(int index) {
         auto& rank = ranks_[static_cast<std::size_t>(index)];
         for (const auto& unit : rank.node->take_work().units) rank.todo.push(unit);
-        if (!rank.running && !rank.todo.empty()) {
+        while (rank.running < cluster_.threads && !rank.todo.empty()) {
             const auto unit = rank.todo.front();
             rank.todo.pop();
-            rank.running = true;
+            ++rank.running;
             parallel::NetworkResult result;
             result.network = unit.network;
             result.expected_seconds = unit.seconds;

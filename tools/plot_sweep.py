@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """Draw what `etastar fit` says of a sweep: eta* against depth and against width, and the finite step, or training, against eta.
 
 FILE is the sweep's HDF5 file, of which `etastar fit` is asked, or a document that `etastar fit --json` has written. Writes
@@ -28,6 +28,10 @@ try:
     from matplotlib.patches import Patch
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 except ImportError as error:
+    # The first python3 on PATH is not always the one that the system's packages are for.
+    system = "/usr/bin/python3"
+    if __name__ == "__main__" and sys.executable != system and os.access(system, os.X_OK):
+        os.execv(system, [system, os.path.abspath(__file__), *sys.argv[1:]])
     sys.exit(f"plot_sweep: {error}; needs python3-numpy and python3-matplotlib")
 
 MARKERS = "osD^vPX"

@@ -7,7 +7,7 @@
 
 namespace etastar {
 
-// Exit codes of the program; documented in README.md.
+// Exit codes of the program; documented in docs/getting-started.md.
 enum class ExitCode : int {
     done = 0,
     internal = 1,

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """Writes a small real data set for `etastar sweep --trial training --data FILE`: x [P, n0] and y [P], in HDF5.
 
     apt-get install python3-sklearn
@@ -12,11 +12,19 @@ Both come with scikit-learn, whose Debian package is under the BSD licence, and 
 Repository. None of it is in this repository. Classes are y = -1 and 1. Features are centred, those of the second set are given
 unit variance, and every example is scaled to |x|^2 = n0, for which the maximal-update rates are made (docs/science.md).
 """
+import os
 import sys
 
-import h5py
-import numpy as np
-from sklearn import datasets
+try:
+    import h5py
+    import numpy as np
+    from sklearn import datasets
+except ImportError as error:
+    # The first python3 on PATH is not always the one that the system's packages are for.
+    system = "/usr/bin/python3"
+    if sys.executable != system and os.access(system, os.X_OK):
+        os.execv(system, [system, os.path.abspath(__file__), *sys.argv[1:]])
+    sys.exit(f"real_data: {error}; needs python3-h5py, python3-numpy and python3-sklearn")
 
 
 def digits():

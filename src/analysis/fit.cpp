@@ -121,14 +121,16 @@ void add_theory_curves(const TrialTable& table, CriterionFit& fit) {
 }
 
 // Of what the table gives reason for, then of what its fits do.
-void warn(const std::vector<Cell>& cells, const model::Model& model, const FitOptions& options,
+void warn(const std::vector<Cell>& cells, const sweep::Spec& spec, const FitOptions& options,
           FitReport& report) {
+    const auto& model = spec.model;
     const auto& rows = report.rows;
     if (rows.damaged > 0)
         report.warnings.push_back(
             fmt::format("{} of {} rows are damaged and left out", rows.damaged, rows.all));
     if (rows.pending > 0)
-        report.warnings.push_back(fmt::format("{} of {} rows have not run yet", rows.pending, rows.all));
+        report.warnings.push_back(fmt::format("{} of {} rows have not run yet{}", rows.pending, rows.all,
+                                              spec.has_target() ? "; the target may need fewer" : ""));
     if (rows.failed > 0)
         report.warnings.push_back(
             fmt::format("{} of {} rows failed and are left out", rows.failed, rows.all));
@@ -149,8 +151,8 @@ void warn(const std::vector<Cell>& cells, const model::Model& model, const FitOp
                         deep, heavy));
     const auto networks = cells.front().networks;
     if (networks < few_networks)
-        report.warnings.push_back(fmt::format("{} networks a cell: fewer than {} make intervals unreliable",
-                                              networks, few_networks));
+        report.warnings.push_back(fmt::format("{} network{} a cell: fewer than {} make intervals unreliable",
+                                              networks, networks == 1 ? "" : "s", few_networks));
     for (const auto& fit : report.fits) {
         const auto number_of = [&](auto condition) {
             return std::count_if(fit.cells.begin(), fit.cells.end(), condition);
@@ -241,8 +243,7 @@ CriterionFit fit_criterion(const TrialTable& table, const std::vector<Cell>& cel
         if (!training && options.statistic == Average::mean)
             compare_with_theory(table, criterion, options, threshold, fit);
         result.cells.push_back(std::move(fit));
-        weights.push_back(training ? training_weight(cell.width, cell.depth)
-                                   : cell_weight(model, options.layer, cell.width, cell.depth));
+        weights.push_back(regression_weight(criterion, model, options.layer, cell.width, cell.depth));
     }
     result.law = fit_law(result.cells, Quantity::measured, weights);
     result.slopes = local_slopes(result.cells);
@@ -266,21 +267,6 @@ void check_ranges(const char* option, const std::vector<Range>& ranges,
                                              ? fmt::format("{}", range.first)
                                              : fmt::format("{}:{}", range.first, range.last),
                                          fmt::join(axis, ", ")));
-}
-
-std::vector<Cell> selected(const TrialTable& table, const FitOptions& options) {
-    const auto& spec = table.plan.spec();
-    check_ranges("width", options.widths, spec.width);
-    check_ranges("depth", options.depths, spec.depth);
-    const auto chosen = [](const std::vector<Range>& ranges, std::uint32_t value) {
-        return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
-                   return contains(range, value);
-               });
-    };
-    std::vector<Cell> result;
-    for (const auto& cell : cells(table))
-        if (chosen(options.widths, cell.width) && chosen(options.depths, cell.depth)) result.push_back(cell);
-    return result;
 }
 
 std::optional<CriterionCurves> curves_of(const std::vector<Cell>& cells, const Estimator& criterion,
@@ -315,6 +301,21 @@ void check_options_of(const Estimator& criterion, const FitOptions& options) {
 
 } // namespace
 
+std::vector<Cell> selected_cells(const TrialTable& table, const FitOptions& options) {
+    const auto& spec = table.plan.spec();
+    check_ranges("width", options.widths, spec.width);
+    check_ranges("depth", options.depths, spec.depth);
+    const auto chosen = [](const std::vector<Range>& ranges, std::uint32_t value) {
+        return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+                   return contains(range, value);
+               });
+    };
+    std::vector<Cell> result;
+    for (const auto& cell : cells(table))
+        if (chosen(options.widths, cell.width) && chosen(options.depths, cell.depth)) result.push_back(cell);
+    return result;
+}
+
 void check(const FitOptions& options) {
     for (const auto* criterion : options.criteria) {
         check_options_of(*criterion, options);
@@ -340,7 +341,7 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
     report.resamples = options.resamples;
     report.seed = options.seed;
     report.rows = count_rows(table);
-    const auto all = selected(table, options);
+    const auto all = selected_cells(table, options);
     bool training = false;
     for (const auto* criterion : chosen(table, options)) {
         check_options_of(*criterion, options);
@@ -351,8 +352,9 @@ FitReport fit(const TrialTable& table, const FitOptions& options) {
         if (!options.curves) continue;
         if (auto curves = curves_of(all, *criterion, options)) report.curves.push_back(std::move(*curves));
     }
+    if (!training && options.curves) report.distributions = distributions(all, options.layer);
     if (training && options.curves) report.training = training_curves(table, all, options);
-    warn(all, table.plan.spec().model, options, report);
+    warn(all, spec, options, report);
     return report;
 }
 

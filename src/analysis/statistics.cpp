@@ -74,6 +74,7 @@ Regression weighted_regression(std::span<const Measurement> measurements,
         for (Eigen::Index i = 0; i < points; ++i)
             dependence[static_cast<std::size_t>(i)] = solution(j, i) * roots(i);
         regression.coefficients.push_back(linear_combination(dependence, measurements));
+        regression.dependence.push_back(std::move(dependence));
     }
     regression.determined = true;
     regression.degrees = static_cast<std::size_t>(points - terms);

@@ -67,8 +67,9 @@ RowCounts count_rows(const TrialTable& table) {
         const auto status = trial::status(table.row(i));
         counts.finished += is_measured(status);
         counts.failed += status == Status::failed;
+        counts.skipped += status == Status::skipped;
     }
-    counts.pending = counts.all - counts.finished - counts.failed - counts.damaged;
+    counts.pending = counts.all - counts.finished - counts.failed - counts.damaged - counts.skipped;
     return counts;
 }
 

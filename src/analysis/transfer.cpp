@@ -47,6 +47,9 @@ Transfer transfer_by_theory(const model::Model& model, theory::Criterion criteri
 Transfer transfer_by_measurement(const TrialTable& table, const model::Model& model,
                                  theory::Criterion criterion, double threshold, Place from, Place to) {
     const auto& spec = table.plan.spec();
+    if (spec.trains())
+        throw UsageError("file: is of training, whose rates `etastar fit` and `etastar report` tell; a first "
+                         "step is asked for");
     if (!(spec.model == model))
         throw UsageError(fmt::format(
             "file: is of another model: {}, input-dim {}; asked for is {}, input-dim {}",

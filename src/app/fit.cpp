@@ -1,35 +1,67 @@
 #include "etastar/analysis/fit.hpp"
 
-#include "etastar/analysis/report.hpp"
 #include "etastar/app/commands.hpp"
 #include "etastar/app/version.hpp"
+#include "etastar/error.hpp"
 #include "etastar/io/sweep_reader.hpp"
+#include "etastar/report/csv.hpp"
+#include "etastar/report/json.hpp"
+#include "etastar/report/latex.hpp"
+#include "etastar/report/text.hpp"
 
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <system_error>
+#include <map>
+#include <string>
 
 namespace etastar::app {
+namespace {
+
+// The documents that fit writes besides its text, by option; none has the name of another, of the sweep or of any table.
+void check_documents(const FitCommandOptions& options) {
+    std::map<std::string, const char*> taken;
+    for (const auto& [option, name] :
+         {std::pair{"json", options.json}, {"csv", options.csv}, {"latex", options.latex}}) {
+        if (name.empty()) continue;
+        refuse_table(option, name, options.file);
+        const auto [other, is_first] = taken.emplace(name, option);
+        if (!is_first)
+            throw UsageError(fmt::format("{}: {} is also where --{} goes", option,
+                                         name == "-" ? "standard output" : in_quotes(name), other->second));
+    }
+}
+
+std::string number_of(std::uint64_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+} // namespace
 
 ExitCode fit_command(const Arguments& arguments) {
     const auto options = parse_fit(arguments);
     if (!options) return ExitCode::done;
-    std::error_code error;
-    if (!options->json.empty() && std::filesystem::equivalent(options->json, options->file, error))
-        throw UsageError("json: '" + options->json + "' is the sweep's own file");
-    refuse_table("json", options->json);
+    check_documents(*options);
     const auto table = io::read_sweep_file(options->file);
-    const auto report = analysis::fit(table, options->fit);
-    if (!options->json.empty())
-        write_document(options->json, to_json(report, {options->file.string(), version()}));
-    if (options->json != "-") {
+    const auto fit = analysis::fit(table, options->fit);
+    const report::Source source{options->file.string(), version()};
+    bool text = true;
+    const auto write = [&](const std::string& name, auto document) {
+        if (name.empty()) return;
+        write_document(name, document());
+        text = text && name != "-";
+    };
+    write(options->json, [&] { return report::to_json(fit, source); });
+    write(options->csv, [&] { return report::to_csv(fit); });
+    write(options->latex, [&] { return report::to_latex(fit, source); });
+    if (text) {
         const auto& spec = table.plan.spec();
-        write_document("-",
-                       fmt::format("{}: {} widths x {} depths x {} networks x {} rates; engine {}\n{}\n\n",
-                                   options->file.string(), spec.width.size(), spec.depth.size(), spec.seeds,
-                                   spec.eta.size(), name_of(spec.engine), report.model)
-                           + to_text(report, options->all));
+        write_document("-", fmt::format("{}: {} x {} x {}{} x {}; engine {}\n{}\n\n", options->file.string(),
+                                        number_of(spec.width.size(), "width"),
+                                        number_of(spec.depth.size(), "depth"),
+                                        spec.has_target() ? "up to " : "", number_of(spec.seeds, "network"),
+                                        number_of(spec.eta.size(), "rate"), name_of(spec.engine), fit.model)
+                                + report::to_text(fit, options->all));
     }
     return ExitCode::done;
 }

@@ -20,60 +20,41 @@
 namespace etastar::app {
 namespace {
 
-constexpr const char* usage = R"(usage: [mpirun -n N] etastar COMMAND [options]
-
-Measures how large a learning rate the first step of a deep network can have, and how it scales with width and depth.
-
-  plan            networks, rows, file size, memory and work of a sweep; runs nothing
-  sweep           run a sweep, or what is left of it, into one HDF5 file
-  status FILE     what of a sweep has been done
-  merge SHARD...  join the shards of a sweep into one table
-  fit FILE        eta* per (width, depth) and the exponents, with intervals, beside exact theory
-  theory          exact and infinite-width eta* for given widths and depths
-  transfer        a learning rate from one width and depth to another, and PyTorch parameter groups
-
-  etastar COMMAND --help    options of a command
-  etastar --version         version and git revision
-
-Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 a file cannot be used;
-4 stopped early by a signal or the time limit, --resume continues; 5 finished, with failed trials recorded.
-)";
-
 bool is_one_of(const std::string& text, std::initializer_list<const char*> choices) {
     return std::find(choices.begin(), choices.end(), text) != choices.end();
 }
 
-// Commands of rank 0 alone.
-ExitCode run_alone(const std::string& command, const Arguments& arguments, int ranks) {
-    isa_limit(); // a bad setting is told
-    if (command == "plan") return plan_command(arguments, ranks);
-    if (command == "fit") return fit_command(arguments);
-    if (command == "merge") return merge_command(arguments);
-    if (command == "status") return status_command(arguments);
-    if (command == "theory") return theory_command(arguments);
-    if (command == "transfer") return transfer_command(arguments);
-    if (is_one_of(command, {"--version", "version", "--help", "-h", "help"}) && !arguments.empty())
+// What is no command of the table.
+ExitCode answer(const std::string& command, const Arguments& arguments) {
+    const bool version_asked = is_one_of(command, {"--version", "version"});
+    const bool help_asked = is_one_of(command, {"--help", "-h", "help"});
+    if ((version_asked || help_asked || command == "--data-folder") && !arguments.empty())
         throw UsageError(fmt::format("unexpected argument {}; see --help", in_quotes(arguments.front())));
-    if (is_one_of(command, {"--version", "version"})) {
+    if (version_asked) {
         write_document("-", fmt::format("etastar {} ({})\n", version(), git_revision()));
         return ExitCode::done;
     }
-    if (is_one_of(command, {"--help", "-h", "help"})) {
-        write_document("-", usage);
+    if (command == "--data-folder") {
+        const auto folder = data_folder();
+        if (folder.empty()) throw FileError("--data-folder: no share/etastar beside the program's folder");
+        write_document("-", folder + "\n");
         return ExitCode::done;
     }
-    if (command.empty())
-        throw UsageError("no command given: plan, sweep, status, merge, fit, theory or transfer; see --help");
-    throw UsageError(
-        fmt::format("{} is not a command: plan, sweep, status, merge, fit, theory or transfer; see --help",
-                    in_quotes(command)));
+    if (help_asked) {
+        write_document("-", usage());
+        return ExitCode::done;
+    }
+    if (command.empty()) throw UsageError(fmt::format("no command given: {}; see --help", command_names()));
+    throw UsageError(fmt::format("{} is not a command: {}; see --help", in_quotes(command), command_names()));
 }
 
 ExitCode run(const std::string& command, const Arguments& arguments, parallel::Communicator& communicator) {
     try {
-        if (command == "sweep") return sweep_command(arguments, communicator);
-        if (communicator.rank() == 0) return run_alone(command, arguments, communicator.size());
-        return ExitCode::done;
+        const auto* known = find_command(command);
+        if (known != nullptr && known->collective) return known->run(arguments, communicator);
+        if (communicator.rank() != 0) return ExitCode::done;
+        isa_limit(); // a bad setting is told
+        return known != nullptr ? known->run(arguments, communicator) : answer(command, arguments);
     } catch (const UsageError& error) {
         print_error(error.what());
         return ExitCode::usage;

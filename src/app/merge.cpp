@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // What of a shard's provenance goes into that of the whole.
-constexpr const char* told_attributes[] = {"version",   "git_revision",       "host", "mpi", "blas",
-                                           "blas_core", "blas_core_chosen_by"};
+constexpr const char* told_attributes[] = {"version",   "git_revision",        "host",     "mpi", "blas",
+                                           "blas_core", "blas_core_chosen_by", "data_file"};
 
 // Of a shard, looked through once; its file is open only while it is read, for there may be more shards than a process
 // may have open files.
@@ -60,7 +60,7 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
         std::vector<std::string> values;
         for (const auto& shard : shards)
             if (const auto& value = shard.provenance.at(name);
-                std::find(values.begin(), values.end(), value) == values.end())
+                !value.empty() && std::find(values.begin(), values.end(), value) == values.end())
                 values.push_back(value);
         return fmt::format("{}", fmt::join(values, ", "));
     };
@@ -75,6 +75,7 @@ io::Provenance provenance_of(const std::vector<Shard>& shards) {
     provenance.blas = common("blas");
     provenance.blas_core = common("blas_core");
     provenance.blas_core_chosen_by = common("blas_core_chosen_by");
+    provenance.data_file = common("data_file");
     provenance.merged_from = fmt::format("{}", fmt::join(names, ", "));
     return provenance;
 }
@@ -93,7 +94,7 @@ void refuse_other_rates(const std::vector<Shard>& shards) {
 void tell_different_kernels(const sweep::Spec& spec, const std::string& cores) {
     if (spec.engine == engine::EngineKind::dense && cores.find(", ") != std::string::npos)
         print_error(fmt::format(
-            "shards were computed with different kernels of OpenBLAS ({}): rows differ in their last bits",
+            "shards were computed with different kernels of the BLAS ({}): rows differ in their last bits",
             cores));
 }
 
@@ -136,6 +137,11 @@ ExitCode merge_command(const Arguments& arguments) {
     std::vector<plan::Part> parts;
     for (const auto& path : options->shards) {
         const io::SweepReader reader(path);
+        if (reader.plan().spec().has_target())
+            throw FileError(
+                fmt::format("{}: is a sweep with --target-ci, which is no shard: what it ran depends on its "
+                            "own seeds alone",
+                            path.string()));
         parts.push_back({path.string(), reader.plan().spec(), reader.provenance("shard_of")});
         // One copy of the examples that all of them have.
         auto& data = parts.back().spec.training.data;

@@ -1,15 +1,20 @@
 #include "etastar/app/options.hpp"
 
+#include "etastar/analysis/allocation.hpp"
 #include "etastar/app/commands.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
 #include "etastar/io/dataset.hpp"
+#include "etastar/io/sweep_reader.hpp"
+#include "etastar/parallel/mpi.hpp"
 #include "etastar/plan/shards.hpp"
 #include "etastar/sweep/fields.hpp"
 #include "etastar/sweep/list.hpp"
 #include "etastar/trial/kind.hpp"
 
+#include "duration.hpp"
 #include "parser.hpp"
+#include "threads.hpp"
 
 #include <fmt/format.h>
 
@@ -26,7 +31,7 @@ namespace {
 constexpr const char* list_help =
     "A LIST is 64,128,256 or a range: 4:64:x2 (geometric steps), 0.01:10:log16 or 1:9:lin5 (N "
     "points, ends included).\n";
-constexpr const char* json_help = "write JSON to this file, - for standard output";
+constexpr const char* json_help = "write JSON to this file, - or nothing for standard output";
 
 // One positive number.
 double parse_one(const char* option, const std::string& value) {
@@ -44,20 +49,10 @@ void add_thresholds(Parser& parser, std::vector<double>& thresholds) {
     });
 }
 
-// 90s, 45m, 3h50m, 2d: in seconds.
-double parse_duration(const std::string& value) {
-    static const std::regex pattern("(?:(\\d{1,9})d)?(?:(\\d{1,9})h)?(?:(\\d{1,9})m)?(?:(\\d{1,9})s)?");
-    constexpr double units[] = {86400, 3600, 60, 1};
-    std::smatch match;
-    double seconds = 0;
-    if (std::regex_match(value, match, pattern))
-        for (std::size_t i = 0; i < std::size(units); ++i)
-            if (match[i + 1].matched) seconds += units[i] * std::stod(match[i + 1].str());
-    if (!(seconds > 0))
-        throw UsageError(
-            fmt::format("time-limit: {} is not a duration such as 90s, 45m or 3h50m", in_quotes(value)));
-    // Thirty years: clocks count nanoseconds in 63 bits.
-    return std::min(seconds, 1e9);
+// Seconds; of a number without a unit, too.
+std::optional<double> read_interval(const std::string& text) {
+    const auto bare = text.find_first_not_of("0123456789.") == std::string::npos;
+    return read_duration(bare ? text + "s" : text);
 }
 
 // Bytes, of a number of MiB.
@@ -69,17 +64,55 @@ std::size_t parse_budget(const std::string& value) {
     return mebibytes * mebibyte;
 }
 
-// Makes the spec that of shard I of N.
-void take_shard(SweepOptions& options, const std::string& value) {
+std::size_t parse_threads(const std::string& value) {
+    constexpr std::uint64_t most = 1024;
+    const auto threads = sweep::parse_count("threads", value);
+    if (threads > most)
+        throw UsageError(
+            fmt::format("threads: {} are more than a process may have; at most {}", threads, most));
+    return threads;
+}
+
+// I and N of "I/N".
+std::pair<std::uint64_t, std::uint64_t> parse_shard(const std::string& value) {
     static const std::regex pattern("(\\d{1,18})/(\\d{1,18})");
     std::smatch match;
     if (!std::regex_match(value, match, pattern))
         throw UsageError(fmt::format("shard: {} is not I/N, such as 3/16", in_quotes(value)));
-    const auto index = std::stoull(match[1].str());
-    const auto count = std::stoull(match[2].str());
+    return {std::stoull(match[1].str()), std::stoull(match[2].str())};
+}
+
+// Makes the spec that of shard I of N.
+void take_shard(SweepOptions& options, const std::string& value) {
+    const auto [index, count] = parse_shard(value);
     options.shard_of = options.spec;
     options.spec = plan::shard(*options.shard_of, index, count);
     options.shard = fmt::format("{}/{}", index, count);
+}
+
+// What the result file says that it is of; `shard` as given, which must be the file's.
+void take_spec_of_file(SweepOptions& options, const std::string& shard) {
+    const auto name = options.output.string();
+    std::error_code error;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(options.output, error)))
+        throw FileError(
+            fmt::format("{}: does not exist: there is nothing to resume; options of the grid, or no "
+                        "--resume, begin a sweep",
+                        name));
+    const io::SweepReader reader(options.output);
+    const auto found = reader.provenance("shard");
+    if (!shard.empty()) {
+        const auto [index, count] = parse_shard(shard);
+        if (fmt::format("{}/{}", index, count) != found)
+            throw FileError(fmt::format("{}: holds {}; shard {} is asked for", name,
+                                        found.empty() ? "no shard" : "shard " + found, shard));
+    }
+    options.spec = reader.plan().spec();
+}
+
+void refuse_standard_output(const std::string& output) {
+    if (output == "-")
+        throw UsageError("output: '-' is standard output, which cannot hold a table; ./- is a file");
 }
 
 // A dense network beyond this many seconds is a mistake where the implicit engine takes less.
@@ -117,6 +150,19 @@ void take_data(SweepOptions& options, const sweep::Field& field, const std::stri
     }
 }
 
+std::vector<std::string> source_names() {
+    std::vector<std::string> names;
+    for (const auto& [name, source] : Names<model::DataSource>::table)
+        if (source != model::DataSource::file) names.emplace_back(name);
+    return names;
+}
+
+std::vector<std::string> kind_names() {
+    std::vector<std::string> names;
+    for (const auto* kind : trial::kinds()) names.emplace_back(kind->name());
+    return names;
+}
+
 // The examples of a file, as many as were asked for; what was not given is the file's.
 void load_data(SweepOptions& options, bool samples_given, bool input_dim_given) {
     std::error_code error;
@@ -147,12 +193,16 @@ void load_data(SweepOptions& options, bool samples_given, bool input_dim_given) 
 
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments) {
     const bool runs = command == "sweep";
-    const auto parser = std::make_shared<Parser>(fmt::format(
-        "usage: {}etastar {} [options]\n\n{}\n{}", runs ? "[mpirun -n N] " : "", command,
-        runs ? "Measures every network of the grid width x depth x seeds at every rate and writes one "
-               "HDF5 table."
-             : "Shows the networks, rows, file size, memory and work of a sweep; runs nothing.",
-        list_help));
+    const auto parser = std::make_shared<Parser>(
+        fmt::format("usage: {}etastar {} [options]\n\n{}\n{}", runs ? "[mpirun -n N] " : "", command,
+                    runs ? "Measures every network of the grid width x depth x seeds at every rate and "
+                           "writes one HDF5 table.\n"
+                           "Continues one, `etastar sweep --resume --output FILE`, without options of the "
+                           "grid as its file says."
+                         : "Shows the networks, rows, file size, memory and work of a sweep, and what of "
+                           "--output is done; runs "
+                           "nothing.",
+                    list_help));
     SweepOptions options;
     std::string output = "etastar.h5";
     std::string shard;
@@ -163,38 +213,87 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
         else
             parser->field(field, options.spec);
     }
+    parser->choices("trial", kind_names());
+    parser->choices_or_file("data", source_names());
     parser->option(
-        "weight-budget", std::to_string(engine::default_weight_budget / mebibyte),
-        "MiB per rank for keeping a network's weights between passes; what does not fit is drawn again",
-        [&](const std::string& text) { options.weight_budget = parse_budget(text); });
+        "threads",
+        "networks at a time of this process, or of each rank; default: one for each core that it may use, 1 "
+        "for a rank of mpirun or srun",
+        [&](const std::string& text) {
+            options.threads = parse_threads(text);
+            options.threads_given = true;
+        });
+    parser->option(
+        "weight-budget",
+        fmt::format(
+            "MiB per rank, its threads together, for keeping networks' weights between passes; what does not "
+            "fit "
+            "is drawn again; default: {} for each thread, or for several their part of half of the memory",
+            engine::default_weight_budget / mebibyte),
+        [&](const std::string& text) { options.budget_of_rank = parse_budget(text); });
     parser->option("shard", "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them",
                    [&](const std::string& text) { shard = text; });
     parser->file("output", "result file", output);
-    parser->flag("resume", "run what is left of an existing result file; one that does not exist is created",
-                 options.resume);
+    parser->flag(
+        "resume",
+        "run what is left of the result file: of its own grid where no option of the grid is given, else "
+        "of this one, whose file is created where there is none",
+        options.resume);
     parser->flag("overwrite", "replace an existing result file", options.overwrite);
-    parser->option("time-limit",
-                   "90s, 45m or 3h50m: stop with exit code 4 before this time is over; --resume continues",
-                   [&](const std::string& text) { options.time_limit = parse_duration(text); });
+    parser->option(
+        "time-limit",
+        "90s, 45m, 3h50m or 2:00:00: stop with exit code 4 before this time is over; --resume continues",
+        [&](const std::string& text) { options.time_limit = parse_duration("time-limit", text); });
+    if (!runs) parser->json(json_help, options.json);
+    bool quiet = false;
+    bool verbose = false;
+    parser->flag("quiet,q", "sweep: print errors alone", quiet);
+    parser->flag("verbose,v",
+                 "sweep: also tell the ranks of each host, and each width and depth that is done", verbose);
     parser->accept_config();
     if (!parser->parse(arguments)) return std::nullopt;
 
+    const auto& fields = sweep::fields();
+    const bool grid_given = std::any_of(fields.begin(), fields.end(),
+                                        [&](const auto& field) { return parser->given(field.option()); });
+    // A configuration without a grid begins the sweep of the defaults, as it does without --resume.
+    std::error_code error;
+    options.of_file = options.resume && !grid_given
+                      && (parser->config().empty()
+                          || std::filesystem::exists(std::filesystem::symlink_status(output, error)));
+    options.output_given = parser->given("output");
     parser->explain_origin([&] {
+        refuse_standard_output(output);
         if (options.resume && options.overwrite)
             throw UsageError("resume: contradicts --overwrite: a file is either continued or replaced");
+        if (quiet && verbose) throw UsageError("quiet: contradicts --verbose");
         trial::find_kind(options.spec.trial);
-        for (const auto& field : sweep::fields())
+        for (const auto& field : fields)
             if (const auto why = field.absence(options.spec); !why.empty() && parser->given(field.option()))
                 throw UsageError(fmt::format("{}: {}", field.option(), why));
     });
+    options.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
     options.output = output;
+    options.config = parser->config();
     options.complete = [parser, shard](SweepOptions& whole) {
         parser->explain_origin([&] {
+            for (const auto& input : {whole.config, whole.data}) {
+                refuse_input("output", whole.output, input);
+                refuse_input("json", whole.json, input);
+            }
+            if (whole.of_file) return take_spec_of_file(whole, shard);
             if (!whole.data.empty()) load_data(whole, parser->given("samples"), parser->given("input-dim"));
             sweep::validate(whole.spec);
+            if (whole.spec.has_target()) {
+                analysis::check_target(whole.spec);
+                if (!shard.empty())
+                    throw UsageError(
+                        "shard: contradicts --target-ci, whose rounds look at all seeds together");
+            }
             if (!shard.empty()) take_shard(whole, shard);
-            refuse_endless(whole.spec, whole.weight_budget);
+            refuse_endless(whole.spec, whole.budget_of_rank.value_or(engine::default_weight_budget));
         });
+        settle_threads(whole, parallel::launched_by_mpi());
     };
     return options;
 }
@@ -212,19 +311,37 @@ std::optional<MergeOptions> parse_merge(const Arguments& arguments) {
     std::vector<std::string> files;
     if (!parser.parse(arguments, &files)) return std::nullopt;
     if (output.empty()) throw UsageError("output: no file to merge into is given; see --help");
+    refuse_standard_output(output);
     options.shards.assign(files.begin(), files.end());
     options.output = output;
     return options;
 }
 
-std::optional<std::filesystem::path> parse_status(const Arguments& arguments) {
-    Parser parser("usage: etastar status FILE\n\nWhat of a sweep has been done. Exit code: 0 when it is "
-                  "finished, 4 when "
-                  "networks are left, 5 when\nonly failed ones are, 3 when the file cannot be read.\n");
+std::optional<StatusOptions> parse_status(const Arguments& arguments) {
+    Parser parser("usage: etastar status FILE [options]\n\nWhich sweep a file is of, what of it has been "
+                  "done, and, while it "
+                  "is being written, the rate and the\ntime left. Exit code: 0 when it is finished, 4 when "
+                  "networks are left, 5 "
+                  "when only failed ones\nare, 3 when the file cannot be read.\n");
+    StatusOptions options;
+    parser.json(json_help, options.json);
+    parser.optional(
+        "watch", "TIME", "10s",
+        "look again after this time, such as 5 (seconds), 30s or 2m, later where a look at a large table "
+        "takes "
+        "long, until the sweep is finished",
+        [](const std::string& next) { return read_interval(next).has_value(); },
+        [&](const std::string& text) {
+            options.watch = read_interval(text);
+            if (!options.watch)
+                throw UsageError(
+                    fmt::format("watch: {} is not a time such as 5, 30s or 2m", in_quotes(text)));
+        });
     parser.accept_files(false);
     std::vector<std::string> files;
     if (!parser.parse(arguments, &files)) return std::nullopt;
-    return files.front();
+    options.file = files.front();
+    return options;
 }
 
 namespace {
@@ -253,18 +370,13 @@ std::vector<analysis::Range> parse_ranges(const std::string& option, const std::
     return ranges;
 }
 
-} // namespace
-
-std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
-    Parser parser(
-        "usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
-        "of its power law, "
-        "of a first step beside\nexact theory. --threshold, --layer, --relative and --statistic are of "
-        "a first step, --step and\n--fraction of training.\n");
-    FitCommandOptions options;
-    auto& fit = options.fit;
+// What of a sweep is fitted, and how.
+void add_fit_options(Parser& parser, analysis::FitOptions& fit) {
     parser.option("criterion", criteria_help(),
                   [&](const std::string& text) { fit.criteria = {&analysis::estimator(text)}; });
+    std::vector<std::string> criteria;
+    for (const auto* entry : analysis::estimators()) criteria.emplace_back(entry->name());
+    parser.choices("criterion", criteria);
     add_thresholds(parser, fit.thresholds);
     parser.option("step", "t, after which losses are looked at, from 1 on; default: the last step",
                   [&](const std::string& text) { fit.step = sweep::parse_integer("step", text); });
@@ -274,14 +386,15 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
         [&](const std::string& text) { fit.fraction = parse_one("fraction", text); });
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
+    parser.choices<theory::Layer>("layer");
     parser.flag("relative", "thresholds are multiples of E z^2 of the same layers", fit.relative);
     parser.option("statistic", "mean", "mean or median of the networks: what must not exceed the threshold",
                   [&](const std::string& text) { fit.statistic = parse_name<analysis::Average>(text); });
+    parser.choices<analysis::Average>("statistic");
     parser.option("width", "only these widths: a LIST, or A:B for all from A to B",
                   [&](const std::string& text) { fit.widths = parse_ranges("width", text); });
     parser.option("depth", "only these depths",
                   [&](const std::string& text) { fit.depths = parse_ranges("depth", text); });
-    parser.flag("all", "show every line of long tables", options.all);
     parser.option("resamples", "2000", "bootstrap resamples behind an interval that needs them",
                   [&](const std::string& text) {
                       fit.resamples = sweep::parse_count("resamples", text);
@@ -291,13 +404,51 @@ std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
                   });
     parser.option("seed", "0", "seed of the resampling",
                   [&](const std::string& text) { fit.seed = sweep::parse_count("seed", text, true); });
-    parser.file("json", json_help, options.json);
+}
+
+} // namespace
+
+std::optional<FitCommandOptions> parse_fit(const Arguments& arguments) {
+    Parser parser(
+        "usage: etastar fit FILE [options]\n\nEstimates eta* per (width, depth) and the exponents "
+        "of its power law, "
+        "of a first step beside\nexact theory. --threshold, --layer, --relative and --statistic are of "
+        "a first step, --step and\n--fraction of training.\n");
+    FitCommandOptions options;
+    add_fit_options(parser, options.fit);
+    parser.flag("all", "show every line of long tables", options.all);
+    parser.json(json_help, options.json);
+    parser.file("csv", "write the cells as CSV to this file, - for standard output", options.csv);
+    parser.file("latex", "write them as LaTeX tables (booktabs) to this file, - for standard output",
+                options.latex);
     parser.accept_files(false);
     std::vector<std::string> files;
     if (!parser.parse(arguments, &files)) return std::nullopt;
     options.file = files.front();
-    analysis::check(fit);
-    fit.curves = !options.json.empty();
+    analysis::check(options.fit);
+    options.fit.curves = !options.json.empty();
+    return options;
+}
+
+std::optional<ReportOptions> parse_report(const Arguments& arguments) {
+    Parser parser(
+        "usage: etastar report FILE [-o FILE.html] [options]\n\nWrites what a sweep says as one page that "
+        "needs "
+        "nothing else: the answer in words with intervals,\nfigures, cells, warnings, and the commands that "
+        "reproduce it. The options are those of `etastar fit`;\nthe file may be of a sweep that still "
+        "runs.\n");
+    ReportOptions options;
+    parser.file("output,o", "the page, - for standard output; default: FILE with the ending .html",
+                options.output);
+    add_fit_options(parser, options.fit);
+    parser.accept_files(false);
+    std::vector<std::string> files;
+    if (!parser.parse(arguments, &files)) return std::nullopt;
+    options.file = files.front();
+    if (options.output.empty())
+        options.output = std::filesystem::path(options.file).replace_extension(".html").string();
+    analysis::check(options.fit);
+    options.fit.curves = true;
     return options;
 }
 
@@ -325,15 +476,17 @@ std::optional<TheoryOptions> parse_theory(const Arguments& arguments) {
     }
     parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
                   [&](const std::string& text) { options.criterion = parse_name<Criterion>(text); });
+    parser.choices<Criterion>("criterion");
     add_thresholds(parser, thresholds);
     parser.flag("relative",
                 "thresholds in units of E z^2, the mean square of the pre-activations that change",
                 options.relative);
     parser.option("layer", "last", "last, mean or (finite alone) max over hidden layers, or output",
                   [&](const std::string& text) { options.layer = parse_name<theory::Layer>(text); });
+    parser.choices<theory::Layer>("layer");
     parser.option("eta", "LIST of absolute rates: the step's changes at infinite width, too",
                   [&](const std::string& text) { options.etas = sweep::parse_real_list("eta", text); });
-    parser.file("json", json_help, options.json);
+    parser.json(json_help, options.json);
     if (!parser.parse(arguments)) return std::nullopt;
     if (!thresholds.empty()) options.thresholds = thresholds;
     if (options.criterion == Criterion::linear) {
@@ -376,11 +529,12 @@ std::optional<TransferOptions> parse_transfer(const Arguments& arguments) {
         if (field.of_model) parser.field(field, options.model);
     parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
                   [&](const std::string& text) { options.criterion = parse_name<theory::Criterion>(text); });
+    parser.choices<theory::Criterion>("criterion");
     parser.option("threshold", "1", "bound c on E dz^2 of the last layer",
                   [&](const std::string& text) { options.threshold = parse_one("threshold", text); });
     std::string file;
     parser.file("file", "a sweep that has both networks: the factor is measured instead of theory's", file);
-    parser.file("json", json_help, options.json);
+    parser.json(json_help, options.json);
     if (!parser.parse(arguments)) return std::nullopt;
     options.file = file;
     for (const auto& [name, given] : {std::pair{"from-width", options.from.width > 0},

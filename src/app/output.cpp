@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 namespace etastar::app {
 
@@ -25,10 +27,19 @@ void write_summary(const std::string& summary) {
     }
 }
 
-void refuse_table(const char* option, const std::string& name) {
+void refuse_table(const char* option, const std::string& name, const std::filesystem::path& sweep) {
+    std::error_code error;
+    if (!name.empty() && !sweep.empty() && std::filesystem::equivalent(name, sweep, error))
+        throw UsageError(fmt::format("{}: '{}' is the sweep's own file", option, name));
     if (!name.empty() && name != "-" && io::is_hdf5_file(name))
         throw UsageError(
             fmt::format("{}: '{}' is an HDF5 file, which is not replaced by a report", option, name));
+}
+
+void refuse_input(const char* option, const std::filesystem::path& name, const std::filesystem::path& input) {
+    std::error_code error;
+    if (!name.empty() && !input.empty() && std::filesystem::equivalent(name, input, error))
+        throw UsageError(fmt::format("{}: '{}' is read as well: choose another name", option, name.string()));
 }
 
 std::string show_duration(double seconds) {
@@ -48,6 +59,12 @@ std::string show_bytes(double bytes) {
         ++unit;
     }
     return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, units[unit]);
+}
+
+std::string show_workers(int ranks, std::size_t threads) {
+    auto of_ranks = fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s");
+    if (threads == 1) return of_ranks;
+    return fmt::format("{}{} threads", ranks == 1 ? "" : of_ranks + " x ", threads);
 }
 
 } // namespace etastar::app

@@ -2,6 +2,8 @@
 
 #include "etastar/app/commands.hpp"
 
+#include "clock.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,12 +19,21 @@ constexpr auto bar_interval = 200ms;
 constexpr auto line_interval = 30s;
 constexpr int bar_width = 30;
 
+bool on_terminal() { return isatty(STDERR_FILENO) == 1; }
+
 } // namespace
 
-Progress::Progress(std::uint64_t networks, double cost)
+void print_log(const std::string& line) {
+    const auto text = on_terminal() ? line + "\n" : fmt::format("{} {}\n", local_time(unix_now()), line);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+Progress::Progress(std::uint64_t networks, double cost, Verbosity verbosity)
     : networks_(networks),
       cost_(cost),
-      terminal_(isatty(STDERR_FILENO) == 1),
+      quiet_(verbosity == Verbosity::quiet),
+      verbose_(verbosity == Verbosity::verbose),
+      terminal_(on_terminal()),
       start_(Clock::now()),
       next_(start_ + (terminal_ ? Clock::duration(bar_interval) : Clock::duration(line_interval))) {}
 
@@ -41,17 +52,37 @@ double Progress::seconds() const { return std::chrono::duration<double>(Clock::n
 
 void Progress::show() {
     const auto now = Clock::now();
-    if (now < next_) return;
+    if (quiet_ || now < next_) return;
     next_ = now + (terminal_ ? Clock::duration(bar_interval) : Clock::duration(line_interval));
     print();
+}
+
+void Progress::expect(std::uint64_t networks, double cost) {
+    networks_ = networks;
+    cost_ = cost;
+}
+
+void Progress::tell(const std::string& state) {
+    state_ = state;
+    if (quiet_ || (terminal_ && !verbose_)) return;
+    make_room();
+    print_log("etastar: " + state);
+}
+
+void Progress::make_room() {
+    if (!drawn_) return;
+    fmt::print(stderr, "\r\x1b[K");
+    drawn_ = false;
+    next_ = Clock::now();
 }
 
 void Progress::print() {
     const double elapsed = seconds();
     const double left = cost_done_ > 0 ? elapsed * std::max(cost_ / cost_done_ - 1, 0.0) : HUGE_VAL;
-    const std::string text = fmt::format("{}/{} networks, {:.4g} networks/s, {} left", done_, networks_,
-                                         static_cast<double>(done_) / elapsed, show_duration(left));
+    std::string text = fmt::format("{}/{} networks, {:.4g} networks/s, {} left", done_, networks_,
+                                   static_cast<double>(done_) / elapsed, show_duration(left));
     if (terminal_) {
+        if (!state_.empty()) text += "; " + state_;
         const int filled =
             static_cast<int>(bar_width * (cost_ > 0 ? std::min(cost_done_ / cost_, 1.0) : 1.0));
         fmt::print(stderr, "\r[{:<{}}] {}\x1b[K", std::string(static_cast<std::size_t>(filled), '#'),
@@ -59,7 +90,7 @@ void Progress::print() {
         std::fflush(stderr);
         drawn_ = true;
     } else {
-        fmt::print(stderr, "etastar: {}\n", text);
+        print_log("etastar: " + text);
     }
 }
 

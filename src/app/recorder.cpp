@@ -1,6 +1,9 @@
 #include "recorder.hpp"
 
+#include "etastar/app/commands.hpp"
 #include "etastar/error.hpp"
+
+#include "clock.hpp"
 
 #include <fmt/format.h>
 
@@ -24,11 +27,16 @@ constexpr std::uint64_t most_failures_told = 5;
 
 } // namespace
 
-Recorder::Recorder(io::SweepFile& file, double work)
+Recorder::Recorder(io::SweepFile& file, std::uint64_t networks, double work, Verbosity verbosity)
     : file_(file),
-      progress_(file.networks_left().size(), work),
+      started_(unix_now()),
+      progress_(networks, work, verbosity),
       next_sync_(Clock::now() + sync_interval),
-      next_check_(Clock::now() + check_interval) {}
+      next_check_(Clock::now() + check_interval) {
+    if (verbosity != Verbosity::verbose) return;
+    cells_.resize(file.plan().cells().size());
+    for (const auto network : file.networks_left()) ++cells_[network / file.plan().spec().seeds].networks;
+}
 
 void Recorder::collect(std::vector<parallel::NetworkResult>&& results) {
     // Also before writing: a process that was suspended may wake up as the older of two writers.
@@ -69,6 +77,19 @@ void Recorder::check_file() {
     if (now < next_check_) return;
     next_check_ = now + check_interval;
     file_.check();
+    file_.tell({started_, unix_now(), counts_.finished, progress_.cost_done(), progress_.cost()});
+}
+
+// Of a (width, depth) when the last of its networks has come.
+void Recorder::note_cell(const parallel::NetworkResult& result) {
+    auto& left = cells_[result.network / file_.plan().spec().seeds];
+    ++left.finished;
+    left.seconds += result.seconds;
+    if (left.finished < left.networks) return;
+    const auto& cell = file_.plan().cell_of(result.network);
+    progress_.make_room();
+    print_log(fmt::format("etastar: width {}, depth {}: {} networks done, {} each", cell.width, cell.depth,
+                          left.finished, show_duration(left.seconds / static_cast<double>(left.finished))));
 }
 
 void Recorder::note(const parallel::NetworkResult& result) {
@@ -80,11 +101,13 @@ void Recorder::note(const parallel::NetworkResult& result) {
     }
     if (!result.error.empty() && ++failed_networks_ <= most_failures_told) {
         const auto id = file_.plan().id(result.network);
+        progress_.make_room();
         print_error(fmt::format(
             "network width {}, depth {}, seed {} failed: {}{}", id.width, id.depth, id.seed, result.error,
             failed_networks_ == most_failures_told ? " (further failures are only counted)" : ""));
     }
     progress_.add(result.expected_seconds);
+    if (!cells_.empty()) note_cell(result);
 }
 
 } // namespace etastar::app

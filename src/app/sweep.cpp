@@ -6,17 +6,21 @@
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/io/sweep_reader.hpp"
 #include "etastar/isa.hpp"
+#include "etastar/parallel/mpi.hpp"
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
 #include "etastar/plan/plan.hpp"
 #include "etastar/trial/kind.hpp"
 
 #include "recorder.hpp"
+#include "rounds.hpp"
+#include "start.hpp"
 #include "time_limit.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -30,23 +34,41 @@ namespace {
 
 using parallel::Clock;
 
+// Of a user's file, in the provenance.
+constexpr std::size_t longest_name_kept = 4096;
+
 struct Prepared {
     SweepOptions options;
     io::SweepFile file;
     std::optional<TimeLimit> limit;
+    Start start; // what is told of it
 
     const trial::Kind& kind() const { return trial::find_kind(options.spec.trial); }
-    parallel::Job job() const { return parallel::Job::of(kind(), file.plan(), options.weight_budget); }
+    parallel::Job job() const {
+        return parallel::Job::of(kind(), file.plan(), options.weight_budget, options.threads);
+    }
 };
 
 std::optional<Clock::time_point> deadline_of(const std::optional<TimeLimit>& limit) {
     return limit ? std::optional(limit->deadline()) : std::nullopt;
 }
 
+// Before threads compute.
+void load_blas_for(const SweepOptions& options) {
+    const auto threads = options.spec.engine == engine::EngineKind::dense ? options.threads : 1;
+    const auto products = engine::load_blas(threads);
+    if (products < threads && options.threads_given)
+        print_error(fmt::format(
+            "threads: {} share a BLAS that computes {} product{} at a time: it is built without threads, "
+            "or has no memory for more",
+            threads, products, products == 1 ? "" : "s"));
+}
+
 // Throws std::bad_alloc where the dense engine has no room for it.
-void describe_blas(const sweep::Spec& spec, io::Provenance& provenance) {
+void describe_blas(const SweepOptions& options, io::Provenance& provenance) {
+    const auto& spec = options.spec;
     try {
-        engine::load_blas();
+        load_blas_for(options);
     } catch (const std::bad_alloc&) {
         // The implicit engine does without.
         if (spec.engine == engine::EngineKind::dense) throw;
@@ -64,8 +86,10 @@ io::Provenance provenance_of(const SweepOptions& options, const parallel::Commun
     provenance.git_revision = git_revision();
     provenance.host = host_name();
     provenance.ranks = static_cast<std::uint32_t>(communicator.size());
+    provenance.threads = static_cast<std::uint32_t>(options.threads);
     provenance.mpi = communicator.description();
-    describe_blas(options.spec, provenance);
+    describe_blas(options, provenance);
+    provenance.data_file = shown(options.data.string(), longest_name_kept);
     if (options.shard_of) {
         provenance.shard = options.shard;
         provenance.shard_of = to_json(*options.shard_of);
@@ -79,7 +103,7 @@ void tell_change_of_kernels(const SweepOptions& options, const std::string& core
     const auto begun = io::SweepReader(options.output).provenance("blas_core");
     if (begun == core) return;
     print_error(fmt::format(
-        "{}: was begun with OpenBLAS's {} kernels and goes on with {}: rows differ in their last bits",
+        "{}: was begun with the BLAS's {} kernels and goes on with {}: rows differ in their last bits",
         options.output.string(), begun, core));
 }
 
@@ -97,16 +121,35 @@ std::string told_by_root(parallel::Communicator& communicator, Say&& say) {
     return communicator.broadcast(text);
 }
 
-Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
-                 const parallel::Communicator& communicator) {
-    options.complete(options);
+io::SweepFile file_of(const SweepOptions& options, const io::Provenance& provenance) {
+    if (options.of_file) return io::SweepFile::open(options.output, options.spec);
     const plan::Plan plan(options.spec);
+    return options.resume ? io::SweepFile::open_or_create(options.output, plan, provenance)
+                          : io::SweepFile::create(options.output, plan, provenance, options.overwrite);
+}
+
+Prepared prepare(SweepOptions options, std::optional<TimeLimit> limit,
+                 const parallel::Communicator& communicator, const std::vector<std::string>& places) {
+    options.complete(options);
     const auto provenance = provenance_of(options, communicator);
-    auto file = options.resume ? io::SweepFile::open_or_create(options.output, plan, provenance)
-                               : io::SweepFile::create(options.output, plan, provenance, options.overwrite);
+    auto file = file_of(options, provenance);
     if (!file.is_new() && !file.networks_left().empty())
         tell_change_of_kernels(options, provenance.blas_core);
-    return Prepared{std::move(options), std::move(file), limit};
+    Start start;
+    start.file = options.output.string();
+    start.to_do = file.networks_left().size();
+    start.skipped = file.networks_skipped();
+    start.before = file.plan().networks() - start.to_do - start.skipped;
+    start.places = places_of(places);
+    start.launched = parallel::launched_by_mpi();
+    start.blas = provenance.blas;
+    start.blas_core = provenance.blas_core;
+    start.mpi = communicator.description();
+    start.limit = options.time_limit;
+    start.threads = options.threads;
+    start.why_fewer_threads = options.why_fewer_threads;
+    start.has_target = options.spec.has_target();
+    return Prepared{std::move(options), std::move(file), limit, std::move(start)};
 }
 
 // What rank 0 tells the others before work starts: a line of JSON, and the user's examples as they are in memory.
@@ -114,7 +157,8 @@ std::string pack_start(const Prepared& prepared) {
     const auto& plan = prepared.file.plan();
     auto text = nlohmann::json{{"spec", to_json(plan.spec())},
                                {"etas", plan.etas()},
-                               {"weight_budget", prepared.options.weight_budget}}
+                               {"weight_budget", prepared.options.weight_budget},
+                               {"threads", prepared.options.threads}}
                     .dump()
                 + "\n";
     if (const auto& table = plan.spec().training.data.table)
@@ -145,22 +189,26 @@ void serve(const std::string& start, const std::optional<TimeLimit>& limit,
     auto spec = sweep::from_json(tree.at("spec").get<std::string>());
     spec.training.data.table = unpack_data(spec, std::string_view(start).substr(line.size() + 1));
     const plan::Plan plan(std::move(spec), tree.at("etas").get<std::vector<double>>());
-    // Workers run in another thread.
-    if (plan.spec().engine == engine::EngineKind::dense) engine::load_blas();
+    const auto threads = tree.at("threads").get<std::size_t>();
+    if (plan.spec().engine == engine::EngineKind::dense) engine::load_blas(threads);
     const auto job = parallel::Job::of(trial::find_kind(plan.spec().trial), plan,
-                                       tree.at("weight_budget").get<std::size_t>());
+                                       tree.at("weight_budget").get<std::size_t>(), threads);
     serve_networks(communicator, job, deadline_of(limit));
 }
 
-std::vector<parallel::Unit> units_of(const Prepared& prepared) {
+plan::Plan priced_plan(const Prepared& prepared) {
     auto plan = prepared.file.plan();
     plan.price([&](const plan::Cell& cell) {
         return prepared.kind().cost(plan.spec(), cell, prepared.options.weight_budget);
     });
+    return plan;
+}
+
+std::vector<parallel::Unit> units_of(const Prepared& prepared, const plan::Plan& priced) {
     const auto& networks = prepared.file.networks_left();
     std::vector<parallel::Unit> units;
     units.reserve(networks.size());
-    for (const auto network : networks) units.push_back({network, plan.cell_of(network).cost.seconds});
+    for (const auto network : networks) units.push_back({network, priced.cell_of(network).cost.seconds});
     return units;
 }
 
@@ -169,15 +217,18 @@ std::string counted(std::uint64_t count, const char* thing) {
 }
 
 std::string summary_of(const Prepared& prepared, const parallel::Outcome& outcome,
-                       const Recorder::Counts& counts, double seconds) {
+                       const Recorder::Counts& counts, double seconds, const std::string& target) {
     const auto& plan = prepared.file.plan();
     const auto name = prepared.options.output.string();
-    const auto before = plan.networks() - prepared.file.networks_left().size();
+    const auto before = prepared.start.before;
     std::string text;
     if (outcome.stopped) {
         text = fmt::format("{}: stopped {}; {} of {} networks finished, {} of them now; --resume continues",
                            name, outcome.by_signal ? "by a signal" : "at the time limit",
                            before + counts.finished, plan.networks(), counts.finished);
+        if (!target.empty()) text += "; " + target;
+    } else if (!target.empty()) {
+        text = fmt::format("{}: {}; {}", name, target, show_duration(seconds));
     } else {
         text = fmt::format("{}: {}, {} in {}", name, counted(plan.networks(), "network"),
                            counted(plan.rows(), "row"), show_duration(seconds));
@@ -189,19 +240,45 @@ std::string summary_of(const Prepared& prepared, const parallel::Outcome& outcom
     return text + "\n";
 }
 
+void tell_start(Start start, const std::vector<parallel::Unit>& units, Verbosity verbosity) {
+    if (verbosity == Verbosity::quiet) return;
+    for (const auto& unit : units) {
+        start.work += unit.seconds;
+        start.longest = std::max(start.longest, unit.seconds);
+    }
+    print_log(start_line(start));
+    if (verbosity == Verbosity::verbose)
+        for (const auto& line : host_lines(start.places)) print_log("etastar: " + line);
+}
+
 // Everything that has been told is on disk when this returns.
 ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
     auto& file = prepared.file;
     if (file.damaged_rows() > 0)
         print_error(fmt::format("{}: {} torn or damaged; run again", prepared.options.output.string(),
                                 counted(file.damaged_rows(), "row")));
-    auto units = units_of(prepared);
+    const auto plan = priced_plan(prepared);
+    const bool has_target = plan.spec().has_target();
+    auto units = has_target ? std::vector<parallel::Unit>() : units_of(prepared, plan);
     const double work =
         std::accumulate(units.begin(), units.end(), 0.0,
                         [](double sum, const parallel::Unit& unit) { return sum + unit.seconds; });
-    std::optional<Recorder> recorder(std::in_place, file, work);
-    const auto outcome =
-        run_networks(communicator, std::move(units), prepared.job(), *recorder, deadline_of(prepared.limit));
+    const auto verbosity = prepared.options.verbosity;
+    tell_start(prepared.start, has_target ? units_of(prepared, plan) : units, verbosity);
+    const auto deadline = deadline_of(prepared.limit);
+    std::optional<Recorder> recorder(std::in_place, file, units.size(), work, verbosity);
+    std::optional<Rounds> rounds;
+    if (has_target) rounds.emplace(plan, file, prepared.options.output, *recorder);
+    parallel::Collector& collector = rounds ? static_cast<parallel::Collector&>(*rounds) : *recorder;
+    auto outcome = run_networks(communicator, std::move(units), prepared.job(), collector, deadline);
+    const auto has_to_stop = [&] {
+        return parallel::stop_requested() != parallel::Urgency::none
+               || (deadline && Clock::now() >= *deadline);
+    };
+    if (rounds && !outcome.stopped && !rounds->skip_rest(has_to_stop)) {
+        outcome.stopped = true;
+        outcome.by_signal = parallel::stop_requested() != parallel::Urgency::none;
+    }
     recorder->settle();
     const auto counts = recorder->counts();
     const auto seconds = recorder->seconds();
@@ -211,7 +288,8 @@ ExitCode coordinate(Prepared& prepared, parallel::Communicator& communicator) {
         file.sync();
     else
         file.mark_complete();
-    write_summary(summary_of(prepared, outcome, counts, seconds));
+    if (verbosity != Verbosity::quiet)
+        write_summary(summary_of(prepared, outcome, counts, seconds, rounds ? rounds->summary() : ""));
     if (outcome.stopped) return ExitCode::stopped;
     return counts.failed > 0 ? ExitCode::failed_trials : ExitCode::done;
 }
@@ -225,8 +303,8 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
     std::optional<TimeLimit> limit;
     // Before the file is touched: rank 0 may hang in the file system, and the others still have to end in time.
     const auto told_limit = told_by_root(communicator, [&] {
-        parallel::announce_exit();
-        isa_limit(); // told before anything is begun
+        parallel::announce_exit(false); // there may be no file yet
+        isa_limit();                    // told before anything is begun
         options = parse_sweep("sweep", arguments);
         if (!options) return std::string();
         if (options->time_limit) limit.emplace(*options->time_limit, begin);
@@ -235,9 +313,11 @@ ExitCode sweep_command(const Arguments& arguments, parallel::Communicator& commu
     if (told_limit.empty()) return ExitCode::done;
     if (const auto told = nlohmann::json::parse(told_limit); !is_root && !told.is_null()) limit.emplace(told);
 
+    const auto places = communicator.gather(own_place());
     std::optional<Prepared> prepared;
     const auto start = told_by_root(communicator, [&] {
-        prepared = prepare(std::move(*options), limit, communicator);
+        prepared = prepare(std::move(*options), limit, communicator, places);
+        parallel::announce_exit(true);
         return pack_start(*prepared);
     });
     if (start.empty()) return ExitCode::done;

@@ -133,6 +133,7 @@ private:
         return found.value_or(std::numeric_limits<double>::quiet_NaN());
     }
 
+    static std::string show_response(double x) { return std::isnan(x) ? "none" : fmt::format("{:.8g}", x); }
     static std::optional<double> linear_rate(double response, double bound) {
         return std::isnan(bound) ? std::nullopt : theory::linear_rate(response, bound);
     }
@@ -163,8 +164,8 @@ private:
         const auto rate = linear_rate(here, bound(exact_, cell, threshold));
         const double bound_limit = bound(infinite_, cell, threshold);
         const auto rate_limit = linear_rate(limit, bound_limit);
-        text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14.8g} {:>14.8g}\n", place(cell), threshold,
-                             show(rate), show(rate_limit), here, limit);
+        text_ += fmt::format("{} {:>10g} {:>14} {:>14} {:>14} {:>14}\n", place(cell), threshold, show(rate),
+                             show(rate_limit), show_response(here), show_response(limit));
         if (std::isinf(here)) notes_.insert(overflow);
         auto result = entry(cell, threshold, rate, rate_limit,
                             beyond(cell)              ? too_deep

@@ -19,6 +19,9 @@ constexpr const char* rests_on =
     "This rests on the first step from initialisation, on a batch of one, and on a network without "
     "normalisation layers.";
 
+// L/n from which `fit` warns of cells, too.
+constexpr double widest_scatter = 0.1;
+
 analysis::Transfer transfer(const TransferOptions& options) {
     const auto& model = options.model.model;
     if (options.file.empty())
@@ -91,6 +94,12 @@ ExitCode transfer_command(const Arguments& arguments) {
             text += fmt::format("{:<8} {:<12} {:>6} {:>14.6g} {:>14.6g} {:>14.6g}{}\n", group.layer,
                                 group.tensors, group.count, group.rate, group.rate / eta, group.deviation,
                                 group.rate == 0 ? "  frozen" : "");
+    if (const double depth_over_width = static_cast<double>(to.depth) / to.width;
+        model.architecture == model::architecture_of<model::Mlp> && depth_over_width > widest_scatter)
+        text += fmt::format(
+            "\nL/n is {:.2g}: networks of this size differ so much from one another that one rate for all of "
+            "them means little.\n",
+            depth_over_width);
     text += fmt::format("\n{}\n\nThe same for PyTorch:\n\n{}", rests_on, code);
     write_document("-", text);
     return ExitCode::done;

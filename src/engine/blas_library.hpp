@@ -1,23 +1,35 @@
 #pragma once
 
+// MKL has its own name for it.
+#if __has_include(<cblas.h>)
 #include <cblas.h>
+#else
+#include <mkl_cblas.h>
+#endif
 
+#include <functional>
 #include <string>
+#include <type_traits>
 
 namespace etastar::engine {
 
-// OpenBLAS, which chooses its kernels and starts its threads as soon as it is loaded, as the environment then says.
-// So it is loaded by the program, with an environment that the program has seen to: at first use, and not at all by
-// commands that compute nothing. Linked, it would be there before any code of an executable runs; the environment
+// The library's type of a size: 32 bits, or 64 of an ILP64 build.
+template <class Order, class Transpose, class Size, class... Rest>
+std::remove_const_t<Size> size_of_gemv(void (*)(Order, Transpose, Size, Rest...));
+using BlasInt = decltype(size_of_gemv(&cblas_sgemv));
+
+// The BLAS, any with CBLAS. Most choose their kernels and start their threads as soon as they are loaded, as the environment
+// then says. So a shared one is loaded by the program, with an environment that the program has seen to: at first use, and not
+// at all by commands that compute nothing. Linked, it would be there before any code of an executable runs; the environment
 // could only be set by starting the executable a second time.
 struct BlasLibrary {
     decltype(&cblas_sgemv) sgemv;
     decltype(&cblas_dgemv) dgemv;
     decltype(&cblas_sgemm) sgemm;
     decltype(&cblas_dgemm) dgemm;
-    decltype(&openblas_set_num_threads) set_num_threads;
-    decltype(&openblas_get_config) config;
-    decltype(&openblas_get_corename) core;
+    std::function<void(int)> set_num_threads; // empty where the library has none
+    std::string version;
+    std::string core;
     std::string core_chosen_by;
 };
 

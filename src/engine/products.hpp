@@ -1,22 +1,25 @@
 #pragma once
 
 #include "blas_library.hpp"
+#include "blas_turns.hpp"
 
 #include <cstddef>
 
 // The BLAS's products, for either precision.
 namespace etastar::engine {
 
-inline blasint blas_int(std::size_t size) { return static_cast<blasint>(size); }
+inline BlasInt blas_int(std::size_t size) { return static_cast<BlasInt>(size); }
 
 // y = beta y + op(A) x for row-major A of rows x cols.
 inline void gemv(CBLAS_TRANSPOSE op, std::size_t rows, std::size_t cols, const float* a, const float* x,
                  float beta, float* y) {
+    const BlasTurn turn;
     blas_library().sgemv(CblasRowMajor, op, blas_int(rows), blas_int(cols), 1.0f, a, blas_int(cols), x, 1,
                          beta, y, 1);
 }
 inline void gemv(CBLAS_TRANSPOSE op, std::size_t rows, std::size_t cols, const double* a, const double* x,
                  double beta, double* y) {
+    const BlasTurn turn;
     blas_library().dgemv(CblasRowMajor, op, blas_int(rows), blas_int(cols), 1.0, a, blas_int(cols), x, 1,
                          beta, y, 1);
 }
@@ -25,12 +28,14 @@ inline void gemv(CBLAS_TRANSPOSE op, std::size_t rows, std::size_t cols, const d
 inline void gemm(CBLAS_TRANSPOSE op_a, CBLAS_TRANSPOSE op_b, std::size_t rows, std::size_t cols,
                  std::size_t inner, const float* a, std::size_t a_stride, const float* b,
                  std::size_t b_stride, float beta, float* c, std::size_t c_stride) {
+    const BlasTurn turn;
     blas_library().sgemm(CblasRowMajor, op_a, op_b, blas_int(rows), blas_int(cols), blas_int(inner), 1.0f, a,
                          blas_int(a_stride), b, blas_int(b_stride), beta, c, blas_int(c_stride));
 }
 inline void gemm(CBLAS_TRANSPOSE op_a, CBLAS_TRANSPOSE op_b, std::size_t rows, std::size_t cols,
                  std::size_t inner, const double* a, std::size_t a_stride, const double* b,
                  std::size_t b_stride, double beta, double* c, std::size_t c_stride) {
+    const BlasTurn turn;
     blas_library().dgemm(CblasRowMajor, op_a, op_b, blas_int(rows), blas_int(cols), blas_int(inner), 1.0, a,
                          blas_int(a_stride), b, blas_int(b_stride), beta, c, blas_int(c_stride));
 }

@@ -3,9 +3,11 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <limits>
+#include <numeric>
 
 namespace etastar::io {
 
@@ -48,6 +50,7 @@ void Builder::write_provenance(const Provenance& provenance) {
     text("git_revision", provenance.git_revision);
     text("host", provenance.host);
     attribute(where.get(), "ranks", H5T_NATIVE_UINT32, {}, &provenance.ranks);
+    attribute(where.get(), "threads", H5T_NATIVE_UINT32, {}, &provenance.threads);
     text("mpi", provenance.mpi);
     text("blas", provenance.blas);
     text("blas_core", provenance.blas_core);
@@ -56,6 +59,7 @@ void Builder::write_provenance(const Provenance& provenance) {
     text("started", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds))));
     attribute(where.get(), "started_unix", H5T_IEEE_F64LE, {}, &seconds);
     attribute(where.get(), "finished_unix", H5T_IEEE_F64LE, {}, &unknown);
+    if (!provenance.data_file.empty()) text("data_file", provenance.data_file);
     if (!provenance.shard.empty()) {
         text("shard", provenance.shard);
         text("shard_of", provenance.shard_of);
@@ -63,45 +67,68 @@ void Builder::write_provenance(const Provenance& provenance) {
     if (!provenance.merged_from.empty()) text("merged_from", provenance.merged_from);
 }
 
-void Builder::write_axes(const plan::Plan& plan) {
+void Builder::write_axes(const plan::Plan& plan, const trial::RowType& row) {
     const auto& spec = plan.spec();
     const auto etas = plan.etas();
     std::vector<std::uint64_t> seeds(spec.seeds);
     for (std::uint64_t i = 0; i < spec.seeds; ++i) seeds[i] = spec.first_seed + i;
     const auto axes = group("axes");
     const auto axis = [&](const char* name, hid_t type, const auto& list) {
-        values(axes.get(), name, type, {list.size()}, list.data());
+        scale(fmt::format("/axes/{}", name), type, list.size(), list.data(),
+              {{"long_name", row.find(name)->meaning}, units()});
     };
     axis("width", H5T_STD_U32LE, spec.width);
     axis("depth", H5T_STD_U32LE, spec.depth);
     axis("seed", H5T_STD_U64LE, seeds);
-    values(axes.get(), "eta", H5T_IEEE_F64LE, {spec.eta.size()}, spec.eta.data(),
-           {"unit", std::string(name_of(spec.eta_unit))});
-    values(axes.get(), "eta_absolute", H5T_IEEE_F64LE,
-           {spec.width.size(), spec.depth.size(), spec.eta.size()}, etas.data(),
-           {"unit_theory", plan.unit_theory()});
+    const bool absolute = spec.eta_unit == sweep::EtaUnit::absolute;
+    scale("/axes/eta", H5T_IEEE_F64LE, spec.eta.size(), spec.eta.data(),
+          {{"unit", name_of(spec.eta_unit)},
+           {"long_name", absolute ? "base learning rate, absolute"
+                                  : "base learning rate, in units of eta*_lin(n, L) of each width and depth"},
+           units()});
+    values("/axes/eta_absolute", H5T_IEEE_F64LE, {spec.width.size(), spec.depth.size(), spec.eta.size()},
+           etas.data(), {"/axes/width", "/axes/depth", "/axes/eta"},
+           {{"unit_theory", plan.unit_theory()}, {"long_name", row.find("eta")->meaning}, units()});
 }
 
 void Builder::write_data(const model::Data& data) {
     if (data.source != model::DataSource::file) return;
     const auto where = group("data");
     const auto& table = *data.table;
-    values(where.get(), "x", H5T_IEEE_F64LE, {table.samples, table.input_dim}, table.x.data());
-    values(where.get(), "y", H5T_IEEE_F64LE, {table.samples}, table.y.data());
+    dimension("/data/sample", table.samples);
+    dimension("/data/input", table.input_dim);
+    values("/data/x", H5T_IEEE_F64LE, {table.samples, table.input_dim}, table.x.data(),
+           {"/data/sample", "/data/input"}, {{"long_name", "inputs x"}, units()});
+    values("/data/y", H5T_IEEE_F64LE, {table.samples}, table.y.data(), {"/data/sample"},
+           {{"long_name", "targets y"}, units()});
 }
 
 DataMap Builder::reserve_data(const plan::Plan& plan, const trial::RecordLayout& layout) {
     DataMap map;
-    map.trials = reserve(file_.get(), "trials", row_type(layout.row()).get(), {plan.rows()});
+    Notes columns{{"long_name", "one row per network and rate"}};
+    for (const auto& column : layout.row().columns) columns.push_back({column.name.data(), column.meaning});
+    dimension("/row", plan.rows());
+    map.trials = reserve("/trials", row_type(layout.row(), plan.spec().has_target()).get(), {plan.rows()},
+                         {"/row"}, columns);
     for (const auto& table : layout.tables()) {
+        const auto path = [&](std::string_view name) { return fmt::format("/{}/{}", table.group, name); };
         const auto where = group(std::string(table.group).c_str());
         const hsize_t rows = plan.networks() * table.rows;
-        map.tables.push_back(
-            {reserve(where.get(), std::string(table.name).c_str(), H5T_IEEE_F64LE, {rows, table.columns}),
-             reserve(where.get(), "check", H5T_STD_U32LE, {rows})});
+        const auto of_rows = table.per_rate ? "/row" : table.rows == 1 ? "/network" : path("row");
+        if (std::find(scales_.begin(), scales_.end(), of_rows) == scales_.end()) dimension(of_rows, rows);
+        std::vector<std::uint32_t> numbers(table.columns);
+        std::iota(numbers.begin(), numbers.end(), table.first_column);
+        scale(path(table.column), H5T_STD_U32LE, table.columns, numbers.data(),
+              {{"long_name", table.column_meaning}, units()});
+        map.tables.push_back({reserve(path(table.name), H5T_IEEE_F64LE, {rows, table.columns},
+                                      {of_rows, path(table.column)}, {{"long_name", table.meaning}, units()}),
+                              reserve(path("check"), H5T_STD_U32LE, {rows}, {of_rows},
+                                      {{"long_name", "CRC-32 of each row"}, units()})});
     }
     return map;
 }
+
+void Builder::close() { require(attach_scales(file_.get(), scales_, dimensioned_) && file_.close()); }
 
 Handle Builder::group(const char* name) {
     return owned(H5Gcreate2(file_.get(), name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
@@ -118,16 +145,37 @@ void Builder::attribute(hid_t owner, const char* name, const std::string& value)
     attribute(owner, name, hdf5::string_type().get(), {}, &text);
 }
 
-void Builder::values(hid_t group, const char* name, hid_t type, const Shape& shape, const void* data,
-                     const Note& note) {
-    Handle made = dataset(group, name, type, shape);
-    require(H5Dwrite(made.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
-    if (!note.value.empty()) attribute(made.get(), note.name, note.value);
-    require(made.close());
+void Builder::write_notes(hid_t owner, const Notes& notes) {
+    for (const auto& [name, value] : notes)
+        if (!value.empty()) attribute(owner, name, std::string(value));
 }
 
-Extent Builder::reserve(hid_t group, const char* name, hid_t type, const Shape& shape) {
-    Handle data = dataset(group, name, type, shape);
+void Builder::values(const std::string& path, hid_t type, const Shape& shape, const void* data,
+                     const Scales& scales, const Notes& notes) {
+    Handle made = dataset(path, type, shape, scales, notes);
+    require(H5Dwrite(made.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0 && made.close());
+}
+
+void Builder::scale(const std::string& path, hid_t type, hsize_t size, const void* data, const Notes& notes) {
+    values(path, type, {size}, data, {}, notes);
+    scales_.push_back(path);
+}
+
+void Builder::dimension(const std::string& path, hsize_t size) {
+    scales_.push_back(path);
+    const Handle space = simple({size});
+    const Handle layout = owned(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+    require(H5Pset_layout(layout.get(), H5D_CONTIGUOUS) >= 0
+            && H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_LATE) >= 0
+            && H5Pset_obj_track_times(layout.get(), false) >= 0);
+    owned(H5Dcreate2(file_.get(), path.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT, layout.get(),
+                     H5P_DEFAULT),
+          H5Dclose);
+}
+
+Extent Builder::reserve(const std::string& path, hid_t type, const Shape& shape, const Scales& scales,
+                        const Notes& notes) {
+    Handle data = dataset(path, type, shape, scales, notes);
     const haddr_t offset = H5Dget_offset(data.get());
     const hsize_t bytes = H5Dget_storage_size(data.get());
     require(offset != HADDR_UNDEF && data.close());
@@ -138,15 +186,20 @@ Handle Builder::simple(const Shape& shape) {
     return owned(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
 }
 
-Handle Builder::dataset(hid_t group, const char* name, hid_t type, const Shape& shape) {
+Handle Builder::dataset(const std::string& path, hid_t type, const Shape& shape, const Scales& scales,
+                        const Notes& notes) {
     const Handle space = simple(shape);
     const Handle layout = owned(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
     require(H5Pset_layout(layout.get(), H5D_CONTIGUOUS) >= 0
             && H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY) >= 0
             && H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER) >= 0
             && H5Pset_obj_track_times(layout.get(), false) >= 0);
-    return owned(H5Dcreate2(group, name, type, space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT),
-                 H5Dclose);
+    Handle made = owned(
+        H5Dcreate2(file_.get(), path.c_str(), type, space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT),
+        H5Dclose);
+    write_notes(made.get(), notes);
+    if (!scales.empty()) dimensioned_.push_back({path, scales});
+    return made;
 }
 
 Handle Builder::owned(hid_t id, Handle::Closer closer) {

@@ -66,6 +66,38 @@ std::vector<std::uint32_t> Input::integers(const char* name, std::size_t count) 
     return values;
 }
 
+std::vector<std::string> Input::attributes(hid_t owner) {
+    const HangGuard hang_guard;
+    std::vector<std::string> names;
+    for (hsize_t i = 0;; ++i) {
+        const auto size =
+            H5Aget_name_by_idx(owner, ".", H5_INDEX_NAME, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
+        if (size < 0) return names;
+        std::string name(static_cast<std::size_t>(size) + 1, '\0');
+        H5Aget_name_by_idx(owner, ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(), name.size(), H5P_DEFAULT);
+        name.pop_back();
+        names.push_back(std::move(name));
+    }
+}
+
+std::optional<std::string> Input::value_as_text(hid_t owner, const char* name) const {
+    bool is_text = false;
+    double number = 0;
+    {
+        const HangGuard hang_guard;
+        const Handle opened = attribute(owner, name);
+        const Handle type(H5Aget_type(opened.get()), H5Tclose);
+        const Handle space(H5Aget_space(opened.get()), H5Sclose);
+        if (!type || !space || H5Sget_simple_extent_npoints(space.get()) != 1) return std::nullopt;
+        is_text = H5Tis_variable_str(type.get()) > 0;
+        const auto kind = H5Tget_class(type.get());
+        const bool is_number = kind == H5T_INTEGER || kind == H5T_FLOAT;
+        if (!is_text && !(is_number && H5Aread(opened.get(), H5T_NATIVE_DOUBLE, &number) >= 0))
+            return std::nullopt;
+    }
+    return is_text ? text(owner, name) : fmt::format("{}", number);
+}
+
 Handle Input::group(const char* name) const {
     const HangGuard hang_guard;
     return {H5Gopen2(root(), name, H5P_DEFAULT), H5Gclose};

@@ -31,6 +31,10 @@ public:
     std::string text(hid_t owner, const char* name) const;
     std::vector<std::uint32_t> integers(const char* name, std::size_t count) const;
 
+    // Names of an object's attributes, ascending; and the text of one that is a single string or number.
+    static std::vector<std::string> attributes(hid_t owner);
+    std::optional<std::string> value_as_text(hid_t owner, const char* name) const;
+
     hdf5::Handle group(const char* name) const; // none if there is none
 
     // A dataset of this shape, in this file and not behind a link in another.

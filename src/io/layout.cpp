@@ -11,7 +11,7 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 namespace {
 
-hdf5::Handle status_type() {
+hdf5::Handle status_type(bool skips) {
     using trial::Status;
     hdf5::Handle type(H5Tenum_create(H5T_STD_U8LE), H5Tclose);
     const std::pair<const char*, Status> names[] = {{"pending", Status::pending},
@@ -19,6 +19,8 @@ hdf5::Handle status_type() {
                                                     {"nonfinite", Status::nonfinite},
                                                     {"failed", Status::failed}};
     for (const auto& [name, value] : names) H5Tenum_insert(type.get(), name, &value);
+    const auto skipped = Status::skipped;
+    if (skips) H5Tenum_insert(type.get(), "skipped", &skipped);
     return type;
 }
 
@@ -29,8 +31,8 @@ std::uint64_t networks_at_once(const trial::RecordLayout& layout) {
                                    1);
 }
 
-hdf5::Handle row_type(const trial::RowType& row) {
-    const auto status = status_type();
+hdf5::Handle row_type(const trial::RowType& row, bool skips) {
+    const auto status = status_type(skips);
     const auto type_of = [&](trial::Scalar scalar) -> hid_t {
         switch (scalar) {
         case trial::Scalar::u32:

@@ -11,7 +11,7 @@ namespace etastar::io {
 
 inline constexpr const char* file_type = "etastar-sweep";
 inline constexpr std::uint32_t format_major = 2;
-inline constexpr std::uint32_t format_minor = 1;
+inline constexpr std::uint32_t format_minor = 2;
 // Of this major version, the first whose rows and spec are those of this program.
 inline constexpr std::uint32_t oldest_minor = 1;
 
@@ -21,8 +21,8 @@ inline constexpr std::size_t bytes_at_once = std::size_t{1} << 25;
 std::uint64_t networks_at_once(const trial::RecordLayout& layout);
 
 // The compound type of a row. The file's type and the memory type are one: little-endian, with the offsets of the
-// columns.
-hdf5::Handle row_type(const trial::RowType& row);
+// columns. Only sweeps with a target skip rows, and have a name for that status.
+hdf5::Handle row_type(const trial::RowType& row, bool skips);
 
 // Bytes of a file.
 struct Extent {

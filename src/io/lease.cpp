@@ -52,7 +52,7 @@ std::string to_text(const Writer& writer) {
 
 std::optional<Writer> from_text(const std::optional<std::string>& text) {
     if (!text) return std::nullopt;
-    const auto tree = nlohmann::json::parse(*text, nullptr, false);
+    const auto tree = nlohmann::json::parse(text->substr(0, text->find('\n')), nullptr, false);
     if (!tree.is_object()) return std::nullopt;
     try {
         Writer writer;
@@ -63,6 +63,38 @@ std::optional<Writer> from_text(const std::optional<std::string>& text) {
         tree.at("attempt").get_to(writer.attempt);
         tree.at("token").get_to(writer.token);
         return writer;
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    }
+}
+
+// As many bytes whatever it says: it is overwritten in place.
+std::string to_text(const Advance& advance) {
+    constexpr std::size_t bytes = 256;
+    auto text = nlohmann::ordered_json{{"started", advance.started},
+                                       {"told", advance.told},
+                                       {"networks", advance.networks},
+                                       {"done", advance.done},
+                                       {"work", advance.work}}
+                    .dump();
+    text.resize(bytes - 1, ' ');
+    return text + "\n";
+}
+
+// Of the second line of a lock; none where there is none, or it is being written.
+std::optional<Advance> advance_from_text(const std::string& text) {
+    const auto first = text.find('\n');
+    if (first == std::string::npos) return std::nullopt;
+    const auto tree = nlohmann::json::parse(text.substr(first + 1), nullptr, false);
+    if (!tree.is_object()) return std::nullopt;
+    try {
+        Advance advance;
+        tree.at("started").get_to(advance.started);
+        tree.at("told").get_to(advance.told);
+        tree.at("networks").get_to(advance.networks);
+        tree.at("done").get_to(advance.done);
+        tree.at("work").get_to(advance.work);
+        return advance;
     } catch (const nlohmann::json::exception&) {
         return std::nullopt;
     }
@@ -258,7 +290,8 @@ Lease::~Lease() {
     if (!lock_) return;
     const auto path = lock_of(file_);
     // Opens nothing: there may be too many open files.
-    if (is_at(lock_.get(), path) && contents(lock_.get()) == text_) ::unlink(path.c_str());
+    const auto found = contents(lock_.get());
+    if (is_at(lock_.get(), path) && found && found->starts_with(text_)) ::unlink(path.c_str());
 }
 
 void Lease::check() {
@@ -272,20 +305,40 @@ void Lease::check() {
         return; // too many open files, or a server that does not answer: nobody has taken over
     }
     const auto found = contents(named.get());
-    if (!found || *found == text_) return;
+    if (!found || found->starts_with(text_)) return;
     const auto holder = from_text(found);
     throw FileError(fmt::format("{}: was taken over by another sweep{}", file_.string(),
                                 holder ? ", " + holder->describe() : std::string()));
 }
 
-std::optional<Writer> Lease::holder(const fs::path& file) {
+void Lease::tell(const Advance& advance) {
+    const auto text = to_text(advance);
+    if (text_.size() + text.size() > most_bytes) return;
+    [[maybe_unused]] const auto ignored =
+        ::pwrite(lock_.get(), text.data(), text.size(), static_cast<off_t>(text_.size()));
+}
+
+std::optional<Heard> Lease::heard(const fs::path& file) {
     const auto lock = open_to_look(lock_of(file));
     if (!lock) return std::nullopt;
-    auto holder = from_text(contents(lock.get()));
+    const auto text = contents(lock.get());
+    const auto writer = from_text(text);
+    struct stat status = {};
+    if (!writer || ::fstat(lock.get(), &status) != 0) return std::nullopt;
+    Heard heard{*writer, false, 0, advance_from_text(*text)};
+    heard.at =
+        static_cast<double>(status.st_mtim.tv_sec) + 1e-9 * static_cast<double>(status.st_mtim.tv_nsec);
     // Shared: looking must not keep a writer out, and a writer starting now tries again.
-    if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0 && holder && holder->boot == Writer::here().boot)
+    if (::flock(lock.get(), LOCK_SH | LOCK_NB) != 0)
+        heard.certain = errno == EWOULDBLOCK;
+    else if (writer->boot == Writer::here().boot)
         return std::nullopt;
-    return holder;
+    return heard;
+}
+
+std::optional<Writer> Lease::holder(const fs::path& file) {
+    const auto found = heard(file);
+    return found ? std::optional(found->writer) : std::nullopt;
 }
 
 void claim_name(int descriptor, const fs::path& file) {

@@ -34,15 +34,24 @@ double now_unix() {
 // Of a user's examples, which a spec names by what is computed of their values.
 bool is_of_file(const Spec& spec) { return spec.training.data.source == model::DataSource::file; }
 
-void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& found) {
+void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& found,
+                          const std::string& shard) {
+    constexpr std::size_t most_told = 4;
     std::string what;
+    std::size_t told = 0;
+    const auto differences = sweep::differences(wanted, found);
     const bool files = is_of_file(wanted) && is_of_file(found);
-    for (const auto& [field, here, there] : sweep::differences(wanted, found)) {
+    for (const auto& [field, here, there] : differences) {
+        if (told++ == most_told) break;
         if (!what.empty()) what += "; ";
         what += field == "data" && files ? "data has other values than those that the sweep began with"
                                          : fmt::format("{} is {} there, {} is asked for", field, there, here);
     }
-    if (!what.empty()) throw FileError(fmt::format("{}: holds another sweep: {}", path.string(), what));
+    if (differences.size() > most_told) what += fmt::format("; and {} more", differences.size() - most_told);
+    if (!shard.empty()) what += fmt::format("; it is shard {} of a sweep", shard);
+    if (!differences.empty())
+        throw FileError(
+            fmt::format("{}: holds another sweep, which --resume alone continues: {}", path.string(), what));
 }
 
 } // namespace
@@ -50,7 +59,10 @@ void refuse_another_sweep(const fs::path& path, const Spec& wanted, const Spec& 
 std::uint64_t file_bytes(const Spec& spec, const trial::Kind& kind) {
     const auto& data = spec.training.data.table;
     const auto examples = data ? (data->x.size() + data->y.size()) * sizeof(double) : 0;
-    return spec.networks() * kind.layout(spec).bytes() + examples;
+    const auto layout = kind.layout(spec);
+    std::uint64_t columns = 0; // of tables, and their numbers
+    for (const auto& table : layout.tables()) columns += table.columns * sizeof(std::uint32_t);
+    return spec.networks() * layout.bytes() + columns + examples;
 }
 
 SweepFile::SweepFile(fs::path path, Lease lease)
@@ -109,7 +121,7 @@ void SweepFile::lay_out(const plan::Plan& plan, const Provenance& provenance, Ki
     Builder builder(path_, temporary.path());
     builder.write_head(plan.spec());
     builder.write_provenance(provenance);
-    builder.write_axes(plan);
+    builder.write_axes(plan, layout_->row());
     builder.write_data(plan.spec().training.data);
     *map_ = builder.reserve_data(plan, *layout_);
     builder.close();
@@ -147,13 +159,16 @@ void SweepFile::read(const Spec& spec, Kinds kinds) {
     claim_name(descriptor_.get(), path_);
     {
         SweepReader reader(path_, kinds);
-        refuse_another_sweep(path_, spec, reader.plan().spec());
+        refuse_another_sweep(path_, spec, reader.plan().spec(), reader.provenance("shard"));
         plan_ = reader.plan();
         layout_ = reader.layout();
         auto tally = reader.tally();
         networks_left_ = std::move(tally.left);
+        networks_skipped_ = tally.skipped;
         damaged_rows_ = tally.damaged;
         *map_ = reader.data_map();
+        // A seal vouches for all that readers look at.
+        reader.provenance();
     }
     seal();
     if (!networks_left_.empty()) set_complete(false, std::numeric_limits<double>::quiet_NaN());

@@ -114,7 +114,8 @@ struct SweepReader::Implementation {
           plan(read_plan(input)),
           kind(read_kind(input, plan.spec(), kinds)),
           layout(kind.layout(plan.spec())),
-          type(row_type(layout.row())),
+          type(row_type(layout.row(), plan.spec().has_target())),
+          last_status(plan.spec().has_target() ? Status::skipped : Status::failed),
           complete(read_complete()),
           trials(open_trials()) {
         for (const auto& table : layout.tables()) {
@@ -137,6 +138,7 @@ struct SweepReader::Implementation {
     const trial::Kind& kind;
     trial::RecordLayout layout;
     Handle type;
+    Status last_status; // that a row may have
     bool complete;
     Handle trials;
     std::vector<TableData> tables;
@@ -162,7 +164,7 @@ struct SweepReader::Implementation {
 
     bool is_sound(std::uint64_t index, ConstBytes row) const {
         return trial::coordinates(row) == expected(index) && trial::intact(row)
-               && trial::status(row) <= Status::failed;
+               && trial::status(row) <= last_status;
     }
 
     // A few at a time: no call takes long.
@@ -246,15 +248,13 @@ struct SweepReader::Implementation {
         return read_tables(first, count, records);
     }
 
-    // Of a network: pending before failed before done.
+    // Of a network: pending before failed before skipped before done.
     Status status_of(ConstBytes record) const {
-        auto worst = Status::done;
-        for (std::size_t k = 0; k < layout.rates(); ++k) {
-            const auto status = trial::status(layout.row(record, k));
-            if (status == Status::pending || (status == Status::failed && worst != Status::pending))
-                worst = status;
-        }
-        return worst;
+        constexpr Status order[] = {Status::pending, Status::failed, Status::skipped};
+        for (const auto status : order)
+            for (std::size_t k = 0; k < layout.rates(); ++k)
+                if (trial::status(layout.row(record, k)) == status) return status;
+        return Status::done;
     }
 
     // The rates of a network whose rows say that they have run but whose tables, damaged at some or of another run than
@@ -318,6 +318,18 @@ std::string SweepReader::provenance(const char* name) const {
     return input.text(group.get(), name);
 }
 
+std::vector<std::pair<std::string, std::string>> SweepReader::provenance() const {
+    const hdf5::QuietErrors quiet;
+    const auto& input = implementation_->input;
+    std::vector<std::pair<std::string, std::string>> entries;
+    const Handle group = input.group("provenance");
+    if (!group) return entries;
+    for (const auto& name : Input::attributes(group.get()))
+        if (auto text = input.value_as_text(group.get(), name.c_str()))
+            entries.emplace_back(name, std::move(*text));
+    return entries;
+}
+
 Tally SweepReader::tally() {
     const hdf5::QuietErrors quiet;
     auto& file = *implementation_;
@@ -330,10 +342,11 @@ Tally SweepReader::tally() {
         file.read_checked_records(first, count, records);
         for (std::uint64_t i = 0; i < count; ++i) {
             const auto status = file.status_of(file.record_of(records, i));
-            ++(status == Status::pending  ? tally.pending
-               : status == Status::failed ? tally.failed
-                                          : tally.finished);
-            if (status != Status::done) tally.left.push_back(first + i);
+            ++(status == Status::pending   ? tally.pending
+               : status == Status::failed  ? tally.failed
+               : status == Status::skipped ? tally.skipped
+                                           : tally.finished);
+            if (status == Status::pending || status == Status::failed) tally.left.push_back(first + i);
         }
     }
     tally.damaged = file.damaged_rows - damaged_before;

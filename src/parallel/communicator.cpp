@@ -16,6 +16,7 @@ struct SingleProcess final : Communicator::Implementation {
     bool all_sent() override { return true; }
     std::optional<Message> poll() override { return std::nullopt; }
     std::string broadcast(std::string text) override { return text; }
+    std::vector<std::string> gather(const std::string& text) override { return {text}; }
     std::shared_ptr<Implementation> duplicate() override { return std::make_shared<SingleProcess>(); }
     [[noreturn]] void abort(int code) override { std::_Exit(code); }
 };

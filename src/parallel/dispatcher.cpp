@@ -10,30 +10,42 @@ namespace {
 
 // A batch is at most this share of an even split of what is left, ...
 constexpr double share = 0.25;
-// ... at most this many seconds of work for each rank, so that results arrive steadily, ...
+// ... at most this many seconds of work for each worker, so that results arrive steadily, ...
 constexpr double longest_main = 0.25;
 constexpr double longest_filler = 0.02;
-// ... and at most this many networks for each rank, so that messages stay small.
-constexpr std::size_t most_units = 4096;
-constexpr std::size_t most_units_of_a_leader = 32768;
+// ... and at most this many networks for each worker, and for a leader, so that messages stay small.
+constexpr double most_units = 4096;
+constexpr double most_units_of_a_leader = 32768;
+constexpr double most_units_behind_a_leader = 512; // for each worker, where these are more
 
-// A leader has at least this many seconds of work for each rank behind it: the answer to its call for more takes
+// A leader has at least this many seconds of work for each worker behind it: the answer to its call for more takes
 // part of a second, for it reports a few times a second only.
 constexpr double leader_stock = 1.0;
+// A rank of several threads, as long as there is more than this many times its share of what is left.
+constexpr double stock = 0.5;
+constexpr double shares_in_stock = 2;
 
 // A child is late this many seconds, and this many times the expected ones, after a batch or network began.
 constexpr double least_patience = 2.0;
 constexpr double patience_factor = 3.0;
 
+double most_at_a_time(bool leads, double workers) {
+    return leads ? std::max(most_units_of_a_leader, most_units_behind_a_leader * workers)
+                 : most_units * workers;
+}
+
 bool costlier(const Unit& a, const Unit& b) { return a.seconds > b.seconds; }
 
 } // namespace
 
-Dispatcher::Dispatcher(std::vector<double> weights)
+Dispatcher::Dispatcher(std::vector<double> ranks, std::size_t threads)
     : up_to_(1, 0.0),
-      children_(weights.size()),
-      weights_(std::accumulate(weights.begin(), weights.end(), 0.0)) {
-    for (std::size_t i = 0; i < weights.size(); ++i) children_[i].weight = weights[i];
+      children_(ranks.size()),
+      workers_(std::accumulate(ranks.begin(), ranks.end(), 0.0) * static_cast<double>(threads)) {
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        children_[i].leads = ranks[i] > 1;
+        children_[i].workers = ranks[i] * static_cast<double>(threads);
+    }
 }
 
 void Dispatcher::add(std::vector<Unit> units) {
@@ -66,34 +78,40 @@ std::size_t Dispatcher::drop_longer_than(double seconds) {
 bool Dispatcher::wants_batch(std::size_t index) const {
     if (all_handed_out()) return false;
     const auto& child = children_[index];
-    if (child.weight == 1) return child.batches.size() < 2;
-    return !child.late && child.owned.size() < most_units_of_a_leader
-           && (static_cast<double>(child.owned.size()) < 2 * child.weight
-               || child.owned_seconds < leader_stock * child.weight);
+    if (child.workers == 1) return child.batches.size() < 2;
+    const auto owned = static_cast<double>(child.owned.size());
+    if (child.late || owned >= most_at_a_time(child.leads, child.workers)) return false;
+    const double enough = child.leads ? leader_stock * child.workers
+                                      : std::min(stock * child.workers, shares_in_stock * even_share(child));
+    return owned < 2 * child.workers || child.owned_seconds < enough;
+}
+
+double Dispatcher::even_share(const Child& child) const {
+    return share * cost(first_, units_.size() - cut_) * child.workers / workers_;
 }
 
 std::vector<Unit> Dispatcher::next_batch(std::size_t index, double now) {
     if (!wants_batch(index)) return {};
     auto& child = children_[index];
-    const bool leads = child.weight > 1;
-    const bool filler = !leads && !child.batches.empty() && !child.batches.back().filler;
+    const bool single = child.workers == 1;
+    const bool filler = single && !child.batches.empty() && !child.batches.back().filler;
     std::size_t last = units_.size() - cut_;
-    const double even_share = share * cost(first_, last) * child.weight / weights_;
-    const double longest = std::min(even_share, child.weight * (filler ? longest_filler : longest_main));
-    const std::size_t most = leads ? most_units_of_a_leader : most_units;
+    const double share_of_child = even_share(child);
+    const double longest = std::min(share_of_child, child.workers * (filler ? longest_filler : longest_main));
+    const auto limit = static_cast<std::size_t>(most_at_a_time(child.leads, child.workers));
 
     std::size_t begin = filler ? last - 1 : first_;
     std::size_t end = begin + 1;
-    const auto room = [&] { return end - begin < most && end - begin < last - first_; };
+    const auto room = [&] { return end - begin < limit && end - begin < last - first_; };
     if (filler) {
         while (room() && cost(begin - 1, end) <= longest) --begin;
         cut_ += end - begin;
     } else {
-        // Of costly networks a leader gets one for each rank.
+        // Of costly networks each worker gets one.
         const auto fits = [&] {
             const double seconds = cost(begin, end + 1);
             return seconds <= longest
-                   || (static_cast<double>(end - begin) < child.weight && seconds <= even_share);
+                   || (static_cast<double>(end - begin) < child.workers && seconds <= share_of_child);
         };
         while (room() && fits()) ++end;
         first_ = end;
@@ -104,16 +122,15 @@ std::vector<Unit> Dispatcher::next_batch(std::size_t index, double now) {
     // What was put back may return to the rank that was late with it.
     for (const auto& unit : batch)
         if (child.owned.try_emplace(unit.network, unit.seconds).second) child.owned_seconds += unit.seconds;
-    if (!leads) child.batches.push_back({batch.size(), cost(begin, end), filler});
+    if (single) child.batches.push_back({batch.size(), cost(begin, end), filler});
     return batch;
 }
 
 bool Dispatcher::finished(std::size_t index, std::uint64_t network, double now) {
     auto& child = children_[index];
-    const bool leads = child.weight > 1;
     const bool ends_batch = !child.batches.empty() && --child.batches.front().unfinished == 0;
     if (ends_batch) child.batches.pop_front();
-    if (leads || ends_batch) {
+    if (child.workers > 1 || ends_batch) {
         child.since = now;
         child.late = false;
     }
@@ -131,7 +148,7 @@ std::size_t Dispatcher::put_back_late(double now, double slack) {
     for (auto& child : children_) {
         if (child.owned.empty() || child.late || now - child.since < least_patience) continue;
         double expected = child.batches.empty() ? 0 : child.batches.front().seconds;
-        if (child.weight > 1)
+        if (child.workers > 1)
             for (const auto& [network, seconds] : child.owned) expected = std::max(expected, seconds);
         if (now - child.since < least_patience + patience_factor * slack * expected) continue;
         child.late = true;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <list>
+#include <numeric>
 #include <stdexcept>
 
 namespace etastar::parallel {
@@ -91,6 +92,23 @@ public:
         return text;
     }
 
+    std::vector<std::string> gather(const std::string& text) override {
+        const auto ranks = static_cast<std::size_t>(rank_ == 0 ? size_ : 0);
+        const auto length = static_cast<int>(text.size());
+        std::vector<int> lengths(ranks);
+        check(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, 0, communicator_), "MPI_Gather");
+        std::vector<int> offsets(ranks);
+        std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
+        std::string all(ranks == 0 ? 0 : static_cast<std::size_t>(offsets.back() + lengths.back()), '\0');
+        check(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR,
+                          0, communicator_),
+              "MPI_Gatherv");
+        std::vector<std::string> texts(ranks);
+        for (std::size_t i = 0; i < ranks; ++i)
+            texts[i] = all.substr(static_cast<std::size_t>(offsets[i]), static_cast<std::size_t>(lengths[i]));
+        return texts;
+    }
+
     std::shared_ptr<Implementation> duplicate() override { return std::make_shared<World>(communicator_); }
 
     [[noreturn]] void abort(int code) override {
@@ -131,7 +149,7 @@ bool launched_by_mpi() {
 
 MpiSession::MpiSession() : exceptions_at_start_(std::uncaught_exceptions()) {
     int provided = 0;
-    // Only the main thread calls MPI; rank 0's trials run in a second one.
+    // Only the main thread calls MPI; trials run in others.
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         throw std::runtime_error("MPI could not be initialised");
     world_ = Communicator(std::make_shared<World>(MPI_COMM_WORLD));

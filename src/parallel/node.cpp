@@ -12,24 +12,28 @@ namespace {
 
 // Results go up when a batch is finished, and at least this often: rows are in the file within two seconds.
 constexpr double longest_silence = 0.25;
+// With several threads there is no telling which batch is finished: results go up when they are this share of what
+// the rank has, so that as much as it has then is left while the answer is under way.
+constexpr std::size_t reported_part = 4;
 // Between looks for late children.
 constexpr double look_interval = 1.0;
 // A rank above waits this much longer for those below.
 constexpr double grace_of_messages = 0.1;
 
-std::vector<double> weights(const Tree& tree, int rank) {
-    std::vector<double> list{1.0}; // the rank's own worker
+std::vector<double> ranks_behind(const Tree& tree, int rank) {
+    std::vector<double> list{1.0}; // the rank itself
     for (const int child : tree.children(rank)) list.push_back(tree.weight(rank, child));
     return list;
 }
 
 } // namespace
 
-Node::Node(Communicator communicator, const Tree& tree)
+Node::Node(Communicator communicator, const Tree& tree, std::size_t threads)
     : communicator_(std::move(communicator)),
       parent_(tree.parent(communicator_.rank())),
+      threads_(threads),
       ranks_below_(tree.children(communicator_.rank())),
-      dispatcher_(weights(tree, communicator_.rank())),
+      dispatcher_(ranks_behind(tree, communicator_.rank()), threads),
       is_hungry_(ranks_below_.size() + 1, true) {
     for (std::size_t i = 0; i < ranks_below_.size(); ++i) indices_[ranks_below_[i]] = i + 1;
     for (std::size_t i = 0; i <= ranks_below_.size(); ++i) hungry_.push_back(i);
@@ -107,6 +111,7 @@ void Node::accept(std::size_t child, std::vector<NetworkResult>&& results, doubl
         hungry_.push_back(child);
     }
     hand_out(now);
+    if (is_leaf() && threads_ > 1) due = reported_part * results_.size() >= owed_ + results_.size();
     if (parent_ >= 0 && (due || owed_ == 0)) report(now);
 }
 
@@ -154,14 +159,17 @@ void Node::advance(double now) {
 
 double Node::next_timer() const {
     const double never = std::numeric_limits<double>::infinity();
-    const double look = stopping_ || (parent_ >= 0 && ranks_below_.empty()) ? never : next_look_;
+    const double look = stopping_ || is_leaf() ? never : next_look_;
     return std::min(look, parent_ >= 0 && !results_.empty() ? last_report_ + longest_silence : never);
 }
 
 std::size_t Node::results_until_report() const {
     // A leader's come from many ranks, and it has a stock.
-    if (parent_ < 0 || !ranks_below_.empty() || batches_.empty())
-        return std::numeric_limits<std::size_t>::max();
+    if (!is_leaf() || batches_.empty()) return std::numeric_limits<std::size_t>::max();
+    if (threads_ > 1) {
+        const auto part = (owed_ + results_.size()) / reported_part;
+        return std::max(part, results_.size() + 1) - results_.size();
+    }
     return batches_.front() - finished_of_batch_;
 }
 

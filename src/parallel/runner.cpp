@@ -62,11 +62,16 @@ public:
                 std::optional<Clock::time_point> deadline, const Tree& tree)
         // A rank that was late may still report when its sweep is over; that must not be heard in the next.
         : communicator_(ranks.duplicate()),
-          node_(communicator_, tree),
+          node_(communicator_, tree, job.threads),
           worker_(job, deadline),
           collector_(collector),
           deadline_(deadline),
-          backoff_(longest_pause(tree, communicator_.rank(), communicator_.size())) {}
+          backoff_(longest_pause(tree, communicator_.rank(), communicator_.size())) {
+        if (const auto why = worker_.missing_threads(); !why.empty())
+            print_error(communicator_.size() == 1
+                            ? why
+                            : fmt::format("rank {} on {}: {}", communicator_.rank(), host_name(), why));
+    }
 
     // Rank 0: the work. Others get theirs by messages.
     void begin(std::vector<Unit> units) {
@@ -82,7 +87,7 @@ public:
         }
         farewell();
         outcome_.not_run = node_.not_run();
-        outcome_.stopped = !node_.settled() || outcome_.not_run > 0;
+        outcome_.stopped = !node_.settled() || outcome_.not_run > 0 || left_out_;
         return outcome_;
     }
 
@@ -101,8 +106,20 @@ private:
         communicator_.all_sent(); // a long message only leaves while this rank is inside the library
         if (is_root()) collect();
         heed_wishes_to_stop();
-        if (is_root() && node_.settled()) return true;
+        if (is_root() && node_.settled() && !has_more()) return true;
         return node_.stopping() && may_leave();
+    }
+
+    // Rank 0, when every network has come back.
+    bool has_more() {
+        if (node_.not_run() > 0) return false;
+        auto units = collector_->more();
+        left_out_ = node_.stopping() && !units.empty();
+        if (units.empty() || left_out_) return false;
+        now_ = seconds_since(start_);
+        node_.add(std::move(units), now_);
+        if (auto work = node_.take_work(); !work.units.empty()) worker_.add(work);
+        return true;
     }
 
     void listen() {
@@ -166,19 +183,21 @@ private:
     Backoff backoff_;
     Urgency urgency_ = Urgency::none;
     Outcome outcome_;
-    double now_ = 0;     // of this turn, in seconds from the start
-    bool heard_ = false; // something in this turn
+    double now_ = 0;        // of this turn, in seconds from the start
+    bool heard_ = false;    // something in this turn
+    bool left_out_ = false; // work that came after the end
 };
 
 } // namespace
 
-Job Job::of(const trial::Kind& kind, const plan::Plan& plan, std::size_t weight_budget) {
+Job Job::of(const trial::Kind& kind, const plan::Plan& plan, std::size_t weight_budget, std::size_t threads) {
     return {[&kind, plan, weight_budget] { return kind.worker(plan, weight_budget); },
             [layout = kind.layout(plan.spec()), plan](std::uint64_t network) {
                 std::vector<std::byte> record(layout.bytes());
                 trial::make_unmeasured(layout, plan, network, trial::Status::failed, record);
                 return record;
-            }};
+            },
+            threads};
 }
 
 Outcome run_networks(Communicator& communicator, std::vector<Unit> units, const Job& job,

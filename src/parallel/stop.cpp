@@ -6,19 +6,26 @@
 
 #include <atomic>
 #include <cmath>
+#include <string_view>
 
 namespace etastar::parallel {
 namespace {
 
 std::atomic<int> requested{0};
-std::atomic<bool> announced{false};
+enum class Told { nothing, before_work, resumable };
+std::atomic<Told> told{Told::nothing};
 std::atomic<int> exit_code{static_cast<int>(ExitCode::stopped)};
-static_assert(std::atomic<int>::is_always_lock_free, "used in signal handlers");
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<Told>::is_always_lock_free,
+              "used in signal handlers");
 
 extern "C" void leave_now(int) {
-    constexpr char line[] = "etastar: out of time, stopped where it was; --resume continues\n";
-    if (announced) [[maybe_unused]]
-        const auto ignored = ::write(STDERR_FILENO, line, sizeof(line) - 1);
+    constexpr std::string_view stopped = "etastar: out of time, stopped where it was; --resume continues\n";
+    constexpr std::string_view too_early =
+        "etastar: out of time before the first network; the same command begins again\n";
+    if (const auto what = told.load(); what != Told::nothing) {
+        const auto line = what == Told::resumable ? stopped : too_early;
+        [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, line.data(), line.size());
+    }
     _exit(exit_code);
 }
 
@@ -46,12 +53,12 @@ void watch_signals() {
     for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) handle(signal, take_note);
 }
 
-void announce_exit() { announced = true; }
+void announce_exit(bool resumable) { told = resumable ? Told::resumable : Told::before_work; }
 
 Urgency stop_requested() { return static_cast<Urgency>(requested.load()); }
 
 void decide_exit(ExitCode code) {
-    announced = false;
+    told = Told::nothing;
     exit_code = static_cast<int>(code);
 }
 

@@ -60,6 +60,18 @@ std::string of_momentum(const Spec& spec) {
     return of_training(spec);
 }
 
+template <class Enum>
+std::vector<std::string> names_of() {
+    std::vector<std::string> names;
+    for (const auto& entry : Names<Enum>::table) names.emplace_back(entry.first);
+    return names;
+}
+
+template <class Enum>
+std::string choices() {
+    return fmt::format("{}", fmt::join(names_of<Enum>(), ", "));
+}
+
 // Where a field lives, of a Spec or of a const Spec.
 template <class Access>
 Field field(std::string_view key, std::string_view standard, std::string help, Access access,
@@ -75,6 +87,7 @@ Field field(std::string_view key, std::string_view standard, std::string help, A
         parse_value(access(spec), option, text);
     };
     if constexpr (std::is_enum_v<Value>) {
+        made.choices = names_of<Value>();
         made.read = [access](Spec& spec, const Json& json) {
             access(spec) = parse_name<Value>(json.get<std::string>());
         };
@@ -84,14 +97,6 @@ Field field(std::string_view key, std::string_view standard, std::string help, A
         made.write = [access](const Spec& spec) { return Json(access(spec)); };
     }
     return made;
-}
-
-template <class Enum>
-std::string choices() {
-    std::string text;
-    for (const auto& [name, entry] : Names<Enum>::table)
-        text += fmt::format("{}{}", text.empty() ? "" : ", ", name);
-    return text;
 }
 
 // A count that may not be 0.
@@ -160,6 +165,8 @@ Field optimizer_field() {
     made.help =
         "sgd; sign: signSGD, Adam's first step; normalized: Muon's first step (orthogonalised gradient); "
         "of training: sgd, momentum or adam";
+    made.choices = names_of<model::Optimizer>();
+    for (const auto& each : remembering) made.choices.emplace_back(each.name);
     made.of_model = true;
     made.absence = present;
     made.parse = [](Spec& spec, std::string_view /*option*/, const std::string& text) {
@@ -239,6 +246,68 @@ Field momentum_field() {
     return made;
 }
 
+std::string of_target(const Spec& spec) { return spec.has_target() ? "" : "is of --target-ci"; }
+
+std::string of_target_of_first_step(const Spec& spec) {
+    if (spec.has_target() && spec.trains()) return "is of --trial first-step; training has no threshold";
+    return of_target(spec);
+}
+
+double parse_positive(std::string_view option, const std::string& text) {
+    const auto list = parse_real_list(option, text);
+    if (list.size() != 1) throw UsageError(fmt::format("{}: {} is not one number", option, in_quotes(text)));
+    return list.front();
+}
+
+Field target_field() {
+    constexpr std::string_view none = "none";
+    Field made;
+    made.key = "target_ci";
+    made.standard = none;
+    made.help =
+        "W: run networks, at most --seeds of each (width, depth), until half of the 95 % interval of the "
+        "depth exponent is W";
+    made.absence = present;
+    made.optional = true;
+    made.parse = [none](Spec& spec, std::string_view option, const std::string& text) {
+        spec.target.ci = text == none ? 0 : parse_positive(option, text);
+    };
+    made.read = [](Spec& spec, const Json& json) { json.get_to(spec.target.ci); };
+    made.write = [](const Spec& spec) { return spec.has_target() ? Json(spec.target.ci) : Json(); };
+    return made;
+}
+
+// In the file always a name.
+Field target_criterion_field() {
+    constexpr std::string_view own = "auto";
+    Field made;
+    made.key = "target_criterion";
+    made.standard = own;
+    made.help = "criterion of `fit` whose exponent that is; auto: linear, of training converges";
+    made.absence = of_target;
+    made.parse = [own](Spec& spec, std::string_view /*option*/, const std::string& text) {
+        spec.target.criterion = text == own ? std::string() : text;
+    };
+    made.read = [](Spec& spec, const Json& json) {
+        spec.target.criterion.clear();
+        if (auto name = json.get<std::string>(); name != spec.target_criterion())
+            spec.target.criterion = std::move(name);
+    };
+    made.write = [](const Spec& spec) { return Json(spec.target_criterion()); };
+    return made;
+}
+
+Field target_threshold_field() {
+    auto made = field(
+        "target_threshold", "1", "its threshold, of a first step",
+        [](auto& s) -> auto& { return s.target.threshold; });
+    made.absence = of_target_of_first_step;
+    made.parse = [](Spec& spec, std::string_view option, const std::string& text) {
+        spec.target.threshold = parse_positive(option, text);
+    };
+    return made;
+}
+
 Field profile_field() {
     auto made = field(
         "profile", "", "also keep every layer's response",
@@ -311,6 +380,9 @@ std::vector<Field> make_fields() {
             [](auto& s) -> auto& { return s.training.data.online; }),
         batch_field(),
         momentum_field(),
+        target_field(),
+        target_criterion_field(),
+        target_threshold_field(),
     };
 }
 
@@ -320,6 +392,10 @@ std::string_view optimizer_name(const Spec& spec) {
     for (const auto& each : remembering)
         if (each.memory == spec.training.memory) return each.name;
     return name_of(spec.model.optimizer);
+}
+
+bool Field::is_in(const Spec& spec) const {
+    return absence(spec).empty() && !(optional && write(spec).is_null());
 }
 
 std::string Field::option() const {

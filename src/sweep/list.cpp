@@ -28,8 +28,40 @@ std::optional<T> parse_whole(std::string_view text) {
     throw UsageError(fmt::format("{}: {} {}", option, in_quotes(item), why));
 }
 
+// The digits of an integer that is written with an exponent, as 1e4 or 2.5e3 are, exactly; nothing where it is not whole.
+std::optional<std::string> expanded(std::string_view text) {
+    const auto is_digits = [](std::string_view part) {
+        return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+    };
+    const auto e = text.find_first_of("eE");
+    if (e == std::string_view::npos) return std::nullopt;
+    const auto mantissa = text.substr(0, e);
+    auto power = text.substr(e + 1);
+    if (power.starts_with('+')) power.remove_prefix(1);
+    if (!is_digits(power)) return std::nullopt;
+    // No integer here has more digits than 2^64.
+    constexpr std::size_t most_digits = 20;
+    const auto exponent = parse_whole<std::size_t>(power).value_or(most_digits + 1);
+    const auto point = std::min(mantissa.find('.'), mantissa.size());
+    auto fraction = mantissa.substr(std::min(point + 1, mantissa.size()));
+    fraction = fraction.substr(0, fraction.find_last_not_of('0') + 1);
+    if (exponent > most_digits || fraction.size() > exponent || !is_digits(mantissa.substr(0, point))
+        || (point < mantissa.size() && point + 1 == mantissa.size())
+        || !(fraction.empty() || is_digits(fraction)))
+        return std::nullopt;
+    return std::string(mantissa.substr(0, point)) + std::string(fraction)
+           + std::string(exponent - fraction.size(), '0');
+}
+
+// An integer, also as 1e4.
+template <class T>
+std::optional<T> parse_exact(std::string_view text) {
+    const auto digits = expanded(text);
+    return parse_whole<T>(digits ? std::string_view(*digits) : text);
+}
+
 std::uint32_t parse_size_up_to(std::string_view option, std::string_view text, std::uint32_t most) {
-    const auto value = parse_whole<std::uint32_t>(text);
+    const auto value = parse_exact<std::uint32_t>(text);
     if (!value || *value == 0 || *value > most)
         refuse(option, text, fmt::format("is not an integer from 1 to {}", most));
     return *value;
@@ -47,7 +79,7 @@ double parse_size(std::string_view option, std::string_view text) {
 }
 
 std::size_t parse_points(std::string_view option, std::string_view item, std::string_view text) {
-    const auto points = parse_whole<std::size_t>(text);
+    const auto points = parse_exact<std::size_t>(text);
     if (!points || *points < 2 || *points > max_points)
         refuse(option, item, fmt::format("needs between 2 and {} points", max_points));
     return *points;
@@ -146,7 +178,7 @@ std::uint32_t parse_integer(std::string_view option, std::string_view text, std:
 }
 
 std::uint64_t parse_count(std::string_view option, std::string_view text, bool zero_allowed) {
-    const auto value = parse_whole<std::uint64_t>(text);
+    const auto value = parse_exact<std::uint64_t>(text);
     if (!value || (*value == 0 && !zero_allowed))
         refuse(option, text, zero_allowed ? "is not a non-negative integer" : "is not a positive integer");
     return *value;

@@ -78,6 +78,23 @@ void validate_training(const Spec& spec) {
     validate_data(spec);
 }
 
+// The criterion's name is looked up where criteria are known (analysis/allocation.hpp).
+void validate_target(const Spec& spec) {
+    const auto& target = spec.target;
+    const auto positive = [](const char* name, double value) {
+        if (!(value > 0) || !std::isfinite(value))
+            throw UsageError(fmt::format("{}: {} is not a positive, finite number", name, value));
+    };
+    if (target.ci == 0) return;
+    positive("target-ci", target.ci);
+    positive("target-threshold", target.threshold);
+    if (spec.depth.size() < 2)
+        throw UsageError(fmt::format("target-ci: one depth, {}, has no exponent; give --depth two or more",
+                                     spec.depth[0]));
+    if (spec.seeds < 2)
+        throw UsageError("target-ci: one network a cell has no interval; give --seeds of 2 or more");
+}
+
 } // namespace
 
 void validate_grid(const std::vector<std::uint32_t>& width, const std::vector<std::uint32_t>& depth) {
@@ -154,6 +171,7 @@ void validate(const Spec& spec) {
     validate_optimizer(spec);
     if (spec.model.input_dim == 0) throw UsageError("input-dim: 0 is not a positive integer");
     if (spec.trains()) validate_training(spec);
+    validate_target(spec);
     if (spec.first_seed > std::numeric_limits<std::uint64_t>::max() - (spec.seeds - 1))
         throw UsageError(
             fmt::format("first-seed: {} + {} seeds exceeds 2^64 - 1", spec.first_seed, spec.seeds));
@@ -180,6 +198,7 @@ Spec from_json(const std::string& text) {
                 throw UsageError(fmt::format("spec: '{}' is not known to this version of Etastar", key));
         for (const auto& field : fields()) {
             const std::string key(field.key);
+            if (field.optional && !tree.contains(key)) continue;
             if (const auto why = field.absence(spec); !why.empty()) {
                 if (tree.contains(key))
                     throw UsageError(fmt::format("spec: '{}' is not known here: it {}", key, why));
@@ -217,14 +236,16 @@ std::string digest(const model::Dataset& data) {
     return hash(bytes);
 }
 
-// A field that one of them lacks depends on another in which they differ.
+// A field that one of them lacks depends on another in which they differ, unless it may be left out.
 std::vector<Difference> differences(const Spec& here, const Spec& there) {
     std::vector<Difference> list;
-    const auto mine = to_tree(here);
-    const auto theirs = to_tree(there);
-    for (const auto& [key, value] : mine.items())
-        if (theirs.contains(key) && value != theirs.at(key))
-            list.push_back({key, value.dump(), theirs.at(key).dump()});
+    const auto shown = [](const Json& value) { return value.is_null() ? "none" : value.dump(); };
+    for (const auto& field : fields()) {
+        if (!field.optional && !(field.is_in(here) && field.is_in(there))) continue;
+        const auto mine = field.write(here);
+        const auto theirs = field.write(there);
+        if (mine != theirs) list.push_back({std::string(field.key), shown(mine), shown(theirs)});
+    }
     return list;
 }
 

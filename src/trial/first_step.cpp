@@ -48,7 +48,14 @@ private:
 
 std::vector<Table> FirstStep::tables(const sweep::Spec& spec) const {
     if (!spec.response_profile) return {};
-    return {{.group = "profile", .name = "response", .rows = 1, .columns = spec.depth.back()}};
+    return {{.group = "profile",
+             .name = "response",
+             .rows = 1,
+             .columns = spec.depth.back(),
+             .meaning = "response G_l of every layer, NaN beyond the depth",
+             .column = "layer",
+             .column_meaning = "hidden layer l",
+             .first_column = 1}};
 }
 
 bool FirstStep::consistent(const RecordLayout& layout, ConstBytes record) const {

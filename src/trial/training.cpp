@@ -77,7 +77,11 @@ std::vector<Table> Training::tables(const sweep::Spec& spec) const {
              .name = "loss",
              .rows = spec.eta.size(),
              .columns = std::uint64_t{spec.training.steps} + 1,
-             .analysed = true}};
+             .analysed = true,
+             .per_rate = true,
+             .meaning = "loss after each step, NaN beyond the last",
+             .column = "step",
+             .column_meaning = "steps t that were taken before"}};
 }
 
 bool Training::consistent(const RecordLayout& layout, ConstBytes record) const {

@@ -1,6 +1,7 @@
 #include "etastar/analysis/fit.hpp"
-#include "etastar/analysis/report.hpp"
 #include "etastar/error.hpp"
+#include "etastar/report/json.hpp"
+#include "etastar/report/text.hpp"
 
 #include "catch.hpp"
 #include "support.hpp"
@@ -306,8 +307,8 @@ TEST_CASE("a criterion is one object: it reads columns by name and is reported u
     const auto report = analysis::fit(table, options);
     CHECK(*report.fits.at(0).cells.at(1).eta_star == Catch::Approx(24));
     CHECK(report.fits[0].law.depth->value == Catch::Approx(1));
-    CHECK(nlohmann::json::parse(analysis::to_json(report, {}))["fits"][0]["criterion"] == "toy");
-    CHECK(analysis::to_text(report).find("toy criterion, threshold 3") == 0);
+    CHECK(nlohmann::json::parse(report::to_json(report, {}))["fits"][0]["criterion"] == "toy");
+    CHECK(report::to_text(report).find("toy criterion, threshold 3") == 0);
 
     const Toy other("loss_of_another_kind_of_trial");
     options.criteria = {&other};
@@ -333,7 +334,7 @@ TEST_CASE("JSON has the documented shape and no NaN") {
     analysis::FitOptions options;
     options.thresholds = {1, 1e9};
     const auto tree =
-        nlohmann::json::parse(analysis::to_json(analysis::fit(fabricated({400}, {2, 8}, 30), options), {}));
+        nlohmann::json::parse(report::to_json(analysis::fit(fabricated({400}, {2, 8}, 30), options), {}));
     REQUIRE(tree.at("fits").size() == 4);
     const auto& linear = tree["fits"][0];
     CHECK(linear["criterion"] == "linear");

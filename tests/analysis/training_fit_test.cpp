@@ -1,6 +1,7 @@
 #include "etastar/analysis/fit.hpp"
-#include "etastar/analysis/report.hpp"
 #include "etastar/error.hpp"
+#include "etastar/report/json.hpp"
+#include "etastar/report/text.hpp"
 
 #include "catch.hpp"
 #include "trained.hpp"
@@ -131,7 +132,7 @@ TEST_CASE("training: where cells do not determine a power law, it is said which 
     const auto text_of = [](const analysis::TrialTable& table) {
         analysis::FitOptions options;
         options.criteria = {&analysis::estimator("best")};
-        return analysis::to_text(analysis::fit(table, options));
+        return report::to_text(analysis::fit(table, options));
     };
     const auto lacks = [&](analysis::TrialTable table, std::vector<std::size_t> cells) {
         auto* rows = reinterpret_cast<trial::TrainingRow*>(table.rows.data());
@@ -270,7 +271,7 @@ TEST_CASE("training: reports have all of it and no NaN") {
     analysis::FitOptions options;
     options.curves = true;
     const auto report = analysis::fit(quadratic({16, 64}, {2, 4}, 8, 0.1), options);
-    const auto tree = nlohmann::json::parse(analysis::to_json(report, {}));
+    const auto tree = nlohmann::json::parse(report::to_json(report, {}));
     REQUIRE(tree["fits"].size() == 4);
     const auto& best = tree["fits"][1];
     CHECK(best["criterion"] == "best");
@@ -290,7 +291,7 @@ TEST_CASE("training: reports have all of it and no NaN") {
     CHECK(training["cells"][0]["loss_ci95"][3].size() == 2);
     CHECK(training["cells"][0]["histories"].size() == 5);
     CHECK(training["cells"][0]["histories"][0]["loss"][0] == 1.0);
-    const auto text = analysis::to_text(report);
+    const auto text = report::to_text(report);
     for (const char* words :
          {"best criterion: eta* is the rate of the smallest mean over networks of log loss_4",
           "half of the networks have loss_4 < 0.01 loss_0", "keep every loss up to step 4 at most 4 loss_0",

@@ -33,7 +33,7 @@ class Format(Case):
     def test_root_attributes(self):
         root = attributes(self.path)
         self.assertEqual(root["filetype"], "etastar-sweep")
-        self.assertEqual(list(root["format_version"]), [2, 1])
+        self.assertEqual(list(root["format_version"]), [2, 2])
         self.assertEqual(root["complete"], 1)
         self.assertEqual(root["spec_hash"], str(uuid.uuid5(uuid.NAMESPACE_URL, root["spec"])))
         self.assertLessEqual({"filetype", "format_version", "spec", "spec_hash", "complete"}, set(root))
@@ -81,7 +81,7 @@ class Format(Case):
         with h5py.File(self.path, "r") as file:
             data = file["axes/eta_absolute"]
             self.assertEqual(data.shape, (2, 3, 3))
-            self.assertEqual(dict(data.attrs), {"unit_theory": "exact moments"})
+            self.assertEqual(data.attrs["unit_theory"], "exact moments")
             for seed in range(3):
                 self.assertEqual(data[:].tobytes(), rates[:, :, seed].tobytes())
 
@@ -207,13 +207,15 @@ class Document(Case):
 
     @staticmethod
     def found(path):
-        """The same of a file: (object, attribute or None) -> HDF5 type, or None for a group, and shape."""
+        """The same of a file: (object, attribute or None) -> HDF5 type, or None for a group, and shape. Without what every
+        dataset has."""
         objects = {}
 
         def visit(name, item):
             data = isinstance(item, h5py.Dataset)
             objects[f"/{name}".rstrip("/") or "/", None] = (item.id.get_type(), item.shape) if data else (None, None)
-            for attribute in item.attrs:
+            common = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "long_name", "units"} if data else set()
+            for attribute in set(item.attrs) - common - set(item.dtype.names or () if data else ()):
                 handle = item.attrs.get_id(attribute)
                 objects[f"/{name}".rstrip("/") or "/", attribute] = handle.get_type(), handle.shape
 
@@ -227,6 +229,11 @@ class Document(Case):
         for path in (self.path, self.shard, self.merged):
             found.update(self.found(path))
         groups = {(path.rsplit("/", 1)[0] or "/", None) for path, _ in documented}
+        with h5py.File(self.dir / "data.h5", "w") as file:
+            file["x"], file["y"] = np.ones((2, 3)), np.ones(2)
+        trained = self.found(self.sweep("--trial", "training", "--data", "data.h5", "--width", "8", "--depth", "1", "--seeds", "1",
+                                        "--eta", "0.1", "--steps", "1"))
+        found["/provenance", "data_file"] = trained["/provenance", "data_file"]
         self.assertEqual(set(documented) | groups, set(found))
         lengths = {"W": 2, "D": 3, "S": 3, "E": 3, "largest depth": 4, "2": 2}
         sizes = self.found(self.path)
@@ -246,11 +253,41 @@ class Document(Case):
                 else:
                     self.assertTrue(of_type.equal(self.TYPES[kind]))
 
+    def test_dimensions(self):
+        training = self.sweep("--trial", "training", "--width", "16", "--depth", "1,2", "--seeds", "2", "--eta", "0.1,1", "--steps", "2",
+                              name="training.h5")
+        told = {re.search("`(.+)`", name)[1]: re.findall("`(.+?)`", scales) for name, scales in self.table("dataset | dimensions")}
+        seen = {}
+        for path in (self.path, self.merged, training):
+            with h5py.File(path, "r") as file:
+                datasets = {f"/{name}": item for group in (file, *file.values()) if isinstance(group, h5py.Group)
+                            for name, item in ((item.name[1:], item) for item in group.values()) if isinstance(item, h5py.Dataset)}
+                for name, data in datasets.items():
+                    if h5py.h5ds.is_scale(data.id):
+                        empty = data.id.get_offset() is None
+                        self.assertEqual(name in ("/row", "/network"), empty, name)
+                        self.assertEqual(data.attrs["NAME"], b"This is a netCDF dimension but not a netCDF variable.%10d" % len(data)
+                                         if empty else name.rpartition("/")[2].encode())
+                        if empty:
+                            continue
+                    else:
+                        scales = seen[name] = [scale.name for dimension in data.dims for scale in dimension.values()]
+                        self.assertEqual(len(scales), data.ndim, name)
+                        for i, scale in enumerate(scales):
+                            self.assertEqual(len(file[scale]), data.shape[i])
+                            self.assertTrue(h5py.h5ds.is_attached(data.id, file[scale].id, i), name)
+                    self.assertTrue(data.attrs["long_name"], name)
+                    self.assertEqual(data.attrs.get("units"), None if name == "/trials" else "1", name)
+                for field in file["trials"].dtype.names:
+                    self.assertTrue(file["trials"].attrs[field], field)
+        self.assertEqual(seen, {name: scales for name, scales in told.items() if not name.startswith("/data/")})
+
     def test_only_where_documented(self):
         # What only some files have.
         whole, shard, merged, absolute = (set(self.found(path)) for path in (
             self.path, self.shard, self.merged, self.sweep(*TINY, "--eta-unit", "absolute")))
-        self.assertEqual(whole - shard, {("/profile", None), ("/profile/response", None), ("/profile/check", None)})
+        self.assertEqual(whole - shard, {("/network", None), *((name, None) for name in ("/profile", "/profile/response", "/profile/check",
+                                                                                           "/profile/layer"))})
         self.assertEqual(shard - whole, {("/provenance", "shard"), ("/provenance", "shard_of")})
         self.assertEqual((merged - whole, whole - merged), ({("/provenance", "merged_from")}, set()))
         self.assertEqual(shard - absolute, {("/axes/eta_absolute", "unit_theory"), *(shard - whole)})
@@ -422,7 +459,7 @@ class Rates(Case):
         self.succeed("merge", one, same, "--output", "new.h5")
         with h5py.File(self.dir / "new.h5", "r") as file:
             self.assertEqual(file["axes/eta_absolute"][:].tobytes(), rates.reshape(2, 2, 3, 2)[:, :, 0].tobytes())
-            self.assertEqual(dict(file["axes/eta_absolute"].attrs), {})
+            self.assertNotIn("unit_theory", file["axes/eta_absolute"].attrs)
         self.assertEqual(self.etastar("status", "new.h5").returncode, 0)
 
 
@@ -476,6 +513,23 @@ class Strangers(Case):
             file["axes/extra"] = [1]
         self.assertEqual(self.etastar("status", "sweep.h5").returncode, 0)
 
+    def test_format_of_before(self):
+        # 2.1 has no dimensions; a file of it is continued, and merged into one of this format.
+        spec, grid = {**self.spec, "engine": "implicit"}, [*self.grid[:-1], "implicit"]
+        rows = make_rows(spec)
+        rows["status"] = PENDING
+        for name in MEASURED:
+            rows[name] = np.nan
+        write_file(self.dir / "sweep.h5", spec, rows, version=(2, 1))
+        with h5py.File(self.dir / "sweep.h5", "r+") as file:
+            file["provenance"].attrs["finished_unix"] = np.nan
+        self.assertEqual(self.etastar("status", "sweep.h5").returncode, 4)
+        self.succeed("sweep", *grid, "--output", "sweep.h5", "--resume")
+        self.succeed("status", "sweep.h5")
+        self.assertEqual(raw_rows(self.dir / "sweep.h5"), raw_rows(self.sweep(*grid, name="new.h5")))
+        self.succeed("merge", "sweep.h5", "--output", "merged.h5")
+        self.assertEqual([list(attributes(self.dir / name)["format_version"]) for name in ("sweep.h5", "merged.h5")], [[2, 1], [2, 2]])
+
     def test_seals_of_other_versions(self):
         # Format 1 sealed its files with 192 bytes, which are no damage to this one.
         for version, number, size in (((1, 0), 1, 96), ((3, 0), 3, 160)):
@@ -517,7 +571,7 @@ class Specs(Case):
             self.assertEqual(file["axes/eta"].attrs["unit"], "absolute")
             self.assertEqual(list(file["axes/eta"]), list(trials(linear)["eta"][:3]))
             self.assertEqual(file["axes/eta_absolute"][:].tolist(), [[list(trials(linear)["eta"][:3])]])
-            self.assertEqual(dict(file["axes/eta_absolute"].attrs), {})
+            self.assertNotIn("unit_theory", file["axes/eta_absolute"].attrs)
         self.assertNotEqual(attributes(linear)["spec_hash"], attributes(absolute)["spec_hash"])
 
     def test_seed_names_the_network(self):
@@ -695,6 +749,27 @@ class Output(Case):
         result = subprocess.run(["unshare", "--mount", "sh", "-c", script, BINARY, "sweep", *words],
                                 cwd=self.dir, env=environment(), capture_output=True, text=True, timeout=60)
         return result, result.stdout.splitlines()
+
+
+class Inputs(Case):
+    def test_what_is_read_is_not_written_over(self):
+        (self.dir / "c.cfg").write_text("width = 8\ndepth = 2\nseeds = 2\neta = 1\n")
+        with h5py.File(self.dir / "d.h5", "w") as file:
+            file["x"], file["y"] = np.ones((4, 8)), np.ones(4)
+        (self.dir / "link.h5").symlink_to("d.h5")
+        kept = {name: (self.dir / name).read_bytes() for name in ("c.cfg", "d.h5")}
+        training = ["--trial", "training", "--width", "8", "--depth", "2", "--seeds", "2", "--steps", "2", "--eta", "1", "--data", "d.h5"]
+        for words in (["sweep", "--config", "c.cfg", "--output", "c.cfg", "--overwrite"], ["plan", "--config", "c.cfg", "--json", "c.cfg"],
+                      ["sweep", *training, "--output", "d.h5", "--overwrite"], ["sweep", *training, "--output", "link.h5", "--overwrite"]):
+            self.refuse(2, *words, says=["is read as well"])
+        self.assertEqual({name: (self.dir / name).read_bytes() for name in kept}, kept)
+        self.refuse(2, "sweep", "--config", "c.cfg", "--output", "-", says=["standard output"])
+        self.assertFalse((self.dir / "-").exists())
+
+    def test_a_configuration_without_a_grid_begins_that_of_the_defaults(self):
+        (self.dir / "c.cfg").write_text("threads = 1\noutput = new.h5\n")
+        self.assertEqual(self.etastar("sweep", "--config", "c.cfg", "--resume", "--time-limit", "2s").returncode in (0, 4), True)
+        self.assertTrue((self.dir / "new.h5").exists())
 
 
 class Streams(Case):

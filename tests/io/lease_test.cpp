@@ -63,6 +63,34 @@ TEST_CASE("the lock of a dead writer is taken at once, and so is a garbled one")
     }
 }
 
+TEST_CASE("what a writer tells of its work is heard, and does not look like another's lock") {
+    const test::TemporaryFolder folder;
+    const auto path = folder / "sweep.h5";
+    CHECK_FALSE(Lease::heard(path).has_value());
+    {
+        auto lease = Lease::acquire(path);
+        auto heard = Lease::heard(path);
+        REQUIRE(heard);
+        CHECK(heard->certain);
+        CHECK_FALSE(heard->advance.has_value());
+        for (const std::uint64_t networks : {std::uint64_t{12345678901}, std::uint64_t{3}}) {
+            lease.tell({1769860800.25, 1769860900.5, networks, 1e-5, 123456.75});
+            heard = Lease::heard(path);
+            REQUIRE(heard);
+            REQUIRE(heard->advance);
+            CHECK(heard->writer.pid == getpid());
+            CHECK(heard->advance->started == 1769860800.25);
+            CHECK(heard->advance->told == 1769860900.5);
+            CHECK(heard->advance->networks == networks);
+            CHECK(heard->advance->done == 1e-5);
+            CHECK(heard->advance->work == 123456.75);
+            CHECK_NOTHROW(lease.check());
+        }
+        CHECK(refusal(path, Writer::here()).find("is being written") != std::string::npos);
+    }
+    CHECK_FALSE(fs::exists(folder / "sweep.h5.lock"));
+}
+
 TEST_CASE("a later attempt of the same job takes over, and the earlier one notices") {
     const test::TemporaryFolder folder;
     const auto path = folder / "sweep.h5";

@@ -98,6 +98,28 @@ TEST_CASE("what takes too long for the time left is dropped") {
     CHECK(next(dispatcher, 0) == Batch{5});
 }
 
+TEST_CASE("a rank of several threads owns one network in hand and one waiting for each, or half a second") {
+    Dispatcher dispatcher({1, 1}, 4);
+    dispatcher.add(units_of(std::vector<double>(1000, 30.0)));
+    std::size_t owned = 0;
+    while (dispatcher.wants_batch(0)) owned += dispatcher.next_batch(0, 0).size();
+    CHECK(owned >= 8);
+    CHECK(owned < 12);
+    // They finish in any order; a network that runs long is not late while others are finished.
+    for (std::uint64_t network : {3, 1, 2}) CHECK(dispatcher.finished(0, network, 80));
+    CHECK(dispatcher.wants_batch(0));
+    CHECK(dispatcher.put_back_late(100, 1) == 0);
+    CHECK(dispatcher.put_back_late(80 + 2 + 3 * 30 + 1, 1) == owned - 3);
+
+    Dispatcher tiny({1, 1}, 4);
+    tiny.add(units_of(std::vector<double>(1000000, 1e-4)));
+    double seconds = 0;
+    while (tiny.wants_batch(0))
+        for (const auto& unit : tiny.next_batch(0, 0)) seconds += unit.seconds;
+    CHECK(seconds > 1.99);
+    CHECK(seconds < 3.1);
+}
+
 TEST_CASE("a leader owns one network in hand and one waiting for each rank") {
     Dispatcher dispatcher({1, 4});
     dispatcher.add(units_of(std::vector<double>(1000, 30.0)));
@@ -144,6 +166,41 @@ TEST_CASE("the schedule is near the lower bound") {
 
 // 10,240 ranks and a million networks: prices above those that bench/run handout measures, one rank in a hundred at
 // half speed and one that is as good as dead, a cost model that is wrong by up to 40 % for each cell.
+// Costs that are all alike, a grid's mix, and tiny ones.
+TEST_CASE("ranks of several threads keep them busy and end together") {
+    std::mt19937 generator(3);
+    for (const int ranks : {1, 2, 12})
+        for (const int threads : {2, 8, 64}) {
+            const int workers = ranks * threads;
+            const auto course = [&](const std::vector<double>& costs) {
+                test::Cluster cluster;
+                cluster.ranks = ranks;
+                cluster.threads = threads;
+                cluster.noise = 0;
+                cluster.stragglers = 0;
+                const auto played = test::Simulation(cluster).run(costs, costs);
+                CHECK(played.results == costs.size());
+                return played;
+            };
+            CAPTURE(ranks, threads);
+            const auto alike = course(std::vector<double>(static_cast<std::size_t>(20 * workers), 1.0));
+            CHECK(alike.makespan < 1.06 * alike.bound);
+            std::vector<double> mixed;
+            for (int i = 0; i < 400 * workers; ++i)
+                mixed.push_back(5e-3 * std::exp(std::normal_distribution<double>(0, 1.5)(generator)));
+            const auto mix = course(mixed);
+            CHECK(mix.makespan < 1.05 * mix.bound);
+        }
+    // One network for each thread and no more: nobody gets two.
+    test::Cluster cluster;
+    cluster.ranks = 3;
+    cluster.threads = 4;
+    cluster.noise = 0;
+    cluster.stragglers = 0;
+    const std::vector<double> twelve(12, 1.0);
+    CHECK(test::Simulation(cluster).run(twelve, twelve).makespan == Approx(1.0).epsilon(1e-3));
+}
+
 TEST_CASE("the hand-out scales to ten thousand ranks") {
 #ifdef __SANITIZE_ADDRESS__
     constexpr int scale = 10; // instrumented, it would take minutes
@@ -163,17 +220,31 @@ TEST_CASE("the hand-out scales to ten thousand ranks") {
     }
 }
 
+// Of eight threads each, in groups.
+TEST_CASE("ranks of several threads scale with leaders") {
+    const auto mix = test::dense_mix(4000);
+    test::Cluster cluster;
+    cluster.ranks = 128;
+    cluster.threads = 8;
+    cluster.group = 32;
+    const auto course = test::Simulation(cluster).run(mix.expected, mix.actual);
+    CHECK(course.results == mix.expected.size());
+    CHECK(course.makespan <= 1.03 * course.bound);
+    CHECK(course.root_busy < 0.5);
+}
+
 TEST_CASE("a dead rank delays nobody for long") {
     test::Cluster cluster;
     cluster.ranks = 8;
     cluster.stragglers = 0;
     cluster.dead_slow = 1e-9;
     const std::vector<double> costs(400, 0.5);
-    for (const int group : {8, 3}) {
+    for (const auto& [group, threads] : {std::pair{8, 1}, {3, 1}, {8, 4}, {3, 4}}) {
         cluster.group = group;
+        cluster.threads = threads;
         const auto course = test::Simulation(cluster).run(costs, costs);
         CHECK(course.results == costs.size());
-        // Its two networks are missed after 2 + 3 * 0.5 seconds, and run at the latest at the end.
+        // Its networks are missed after 2 + 3 * 0.5 seconds, and run at the latest at the end.
         CHECK(course.makespan < course.bound + 6);
     }
 }

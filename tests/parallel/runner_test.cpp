@@ -1,14 +1,20 @@
+#include "etastar/engine/blas.hpp"
 #include "etastar/parallel/runner.hpp"
 
 #include "catch.hpp"
 #include "support.hpp"
 #include "world.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <latch>
 #include <map>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 #include <thread>
 
 using namespace etastar;
@@ -53,7 +59,7 @@ Collected run(const plan::Plan& plan, const parallel::Job& job, std::optional<pa
 const trial::Kind& first_step() { return trial::find_kind("first-step"); }
 
 // Records that name their network; fails or dawdles where told.
-class FakeWorker final : public trial::Worker {
+class FakeWorker : public trial::Worker {
 public:
     explicit FakeWorker(plan::Plan plan) : plan_(std::move(plan)) {}
 
@@ -130,6 +136,142 @@ TEST_CASE("results do not depend on the number of ranks") {
     }
 }
 
+TEST_CASE("threads change nothing") {
+    auto spec = test::small_spec();
+    spec.seeds = 50;
+    spec.response_profile = true;
+    const plan::Plan plan(spec);
+    const auto one = run_fake(plan);
+    for (const std::size_t threads : {2, 5})
+        for (const int group : {1, 100}) {
+            auto job = fake_job(plan);
+            job.threads = threads;
+            const auto several = run(plan, job, parallel::Tree(test::world().size(), group));
+            if (test::world().rank() != 0) continue;
+            CHECK(several.results.size() == spec.networks());
+            CHECK(several.duplicates == 0);
+            for (const auto& [index, result] : several.results) {
+                CHECK(result.error == one.results.at(index).error);
+                CHECK(result.record == one.results.at(index).record);
+            }
+        }
+}
+
+TEST_CASE("engines give the same bits in several threads") {
+    engine::load_blas(3);
+    for (const auto kind : {engine::EngineKind::dense, engine::EngineKind::implicit})
+        for (const auto* trial : {"first-step", "training"}) {
+            auto spec = test::small_spec();
+            spec.engine = kind;
+            spec.width = {30, 130};
+            spec.trial = trial;
+            spec.training.steps = 3;
+            spec.seeds = 6;
+            const plan::Plan plan(spec);
+            const auto job = [&](std::size_t threads) {
+                return parallel::Job::of(trial::find_kind(trial), plan, engine::default_weight_budget,
+                                         threads);
+            };
+            const auto one = run(plan, job(1));
+            const auto three = run(plan, job(3));
+            if (test::world().rank() != 0) continue;
+            REQUIRE(three.results.size() == spec.networks());
+            for (const auto& [index, result] : three.results) {
+                CHECK(result.error.empty());
+                CHECK(result.record == one.results.at(index).record);
+            }
+        }
+}
+
+TEST_CASE("as many trials run at a time as there are threads") {
+    auto spec = test::small_spec();
+    spec.seeds = 3;
+    const plan::Plan plan(spec);
+    std::latch all_there(3);
+    std::atomic<int> begun{0};
+    // The first three trials wait for one another.
+    struct Waiting final : FakeWorker {
+        Waiting(const plan::Plan& plan, std::latch& latch, std::atomic<int>& count)
+            : FakeWorker(plan), all_there(latch), begun(count) {}
+        std::vector<std::byte> run(std::uint64_t network) override {
+            if (begun++ < 3) all_there.arrive_and_wait();
+            return FakeWorker::run(network);
+        }
+        std::latch& all_there;
+        std::atomic<int>& begun;
+    };
+    auto job = fake_job(plan);
+    job.threads = 3;
+    job.make_worker = [&] { return std::make_unique<Waiting>(plan, all_there, begun); };
+    parallel::Communicator alone;
+    Collected collected;
+    parallel::run_networks(alone, units_of(plan, 1), job, collected);
+    CHECK(collected.results.size() == spec.networks());
+}
+
+TEST_CASE("a network that finds no memory beside others is run alone") {
+    auto spec = test::small_spec();
+    spec.seeds = 40;
+    const plan::Plan plan(spec);
+    static std::atomic<int> workers;
+    static std::atomic<int> refusals;
+    workers = refusals = 0;
+    // Some networks need all the memory, which other workers hold a part of.
+    struct Large final : FakeWorker {
+        explicit Large(const plan::Plan& plan) : FakeWorker(plan) { ++workers; }
+        ~Large() override { --workers; }
+        std::vector<std::byte> run(std::uint64_t network) override {
+            if (network % 9 == 5 && workers > 1) {
+                ++refusals;
+                throw std::bad_alloc();
+            }
+            return FakeWorker::run(network);
+        }
+    };
+    auto job = fake_job(plan);
+    job.make_worker = [&plan] { return std::make_unique<Large>(plan); };
+    parallel::Communicator alone;
+    const auto collect = [&](std::size_t threads) {
+        job.threads = threads;
+        Collected collected;
+        parallel::run_networks(alone, units_of(plan, 1e-3), job, collected);
+        return collected;
+    };
+    const auto one = collect(1);
+    CHECK(refusals == 0);
+    const auto four = collect(4);
+    CHECK(refusals > 0);
+    CHECK(workers == 0);
+    REQUIRE(four.results.size() == spec.networks());
+    for (const auto& [index, result] : four.results) {
+        CHECK(result.error == one.results.at(index).error);
+        CHECK(result.record == one.results.at(index).record);
+    }
+}
+
+TEST_CASE("what goes wrong outside trials is told, whichever thread it happens in") {
+    const plan::Plan plan(test::small_spec());
+    for (const int bad : {1, 3}) {
+        auto job = fake_job(plan);
+        job.threads = 3;
+        // A thread may begin when the others have ended the sweep.
+        job.make_worker = [made = std::make_shared<std::atomic<int>>(0), bad, make_worker = job.make_worker] {
+            if (++*made == bad) throw std::runtime_error("planted error");
+            return make_worker();
+        };
+        parallel::Communicator alone;
+        Collected collected;
+        // Others may have finished everything before the third has begun.
+        bool thrown = false;
+        try {
+            parallel::run_networks(alone, units_of(plan, 1e4), job, collected);
+        } catch (const std::runtime_error& error) {
+            thrown = std::string(error.what()) == "planted error";
+        }
+        CHECK((thrown || collected.results.size() == plan.networks()));
+    }
+}
+
 TEST_CASE("groups of ranks with leaders change nothing") {
     auto spec = test::small_spec();
     spec.seeds = 50;
@@ -145,6 +287,56 @@ TEST_CASE("groups of ranks with leaders change nothing") {
             const auto& other = flat.results.at(index);
             CHECK(result.error == other.error);
             CHECK(result.record == other.record);
+        }
+    }
+}
+
+namespace {
+
+// Hands out the networks of a plan in rounds.
+struct InRounds final : parallel::Collector {
+    std::uint64_t handed_out = 0;
+    std::uint64_t networks = 0;
+    std::uint64_t of_round = 0;
+    std::vector<std::uint64_t> collected;
+    bool early = false; // a result of a round before the one before it was whole
+
+    void collect(std::vector<NetworkResult>&& batch) override {
+        for (const auto& result : batch) {
+            collected.push_back(result.network);
+            early = early || result.network >= handed_out;
+        }
+    }
+    std::vector<parallel::Unit> more() override {
+        early = early || collected.size() != handed_out;
+        std::vector<parallel::Unit> units;
+        for (; handed_out < networks && units.size() < of_round; ++handed_out)
+            units.push_back({handed_out, 1e-3});
+        return units;
+    }
+};
+
+} // namespace
+
+TEST_CASE("work may come in rounds, each after the one before it") {
+    auto spec = test::small_spec();
+    spec.seeds = 30;
+    const plan::Plan plan(spec);
+    for (const int group : {1, 2, 1000}) {
+        InRounds rounds;
+        rounds.networks = plan.networks();
+        rounds.of_round = 17;
+        const parallel::Tree tree(test::world().size(), group);
+        if (test::world().rank() == 0) {
+            const auto outcome = parallel::run_networks(test::world(), {}, fake_job(plan), rounds, {}, tree);
+            CHECK_FALSE(outcome.stopped);
+            CHECK(rounds.collected.size() == plan.networks());
+            CHECK_FALSE(rounds.early);
+            std::sort(rounds.collected.begin(), rounds.collected.end());
+            CHECK(std::adjacent_find(rounds.collected.begin(), rounds.collected.end())
+                  == rounds.collected.end());
+        } else {
+            parallel::serve_networks(test::world(), fake_job(plan), {}, tree);
         }
     }
 }

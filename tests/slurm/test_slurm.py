@@ -28,7 +28,23 @@ class Script(Case):
 
     STANDINS = {
         "squeue": 'echo "squeue $*" >>calls; echo "$LEFT"',
-        "scontrol": 'echo "scontrol $*" >>calls; exit "${SCONTROL:-0}"',
+        "scontrol": """if [[ $1 == show ]]; then echo "   Command=$COMMAND my.cfg"; exit; fi
+echo "scontrol $*" >>calls; exit "${SCONTROL:-0}\"""",
+        "sbatch": 'echo "sbatch $*" >>calls; compgen -v SLURM_ >>leaked; echo 8; exit "${SBATCH:-0}"',
+        # PBS folds long lines.
+        "qstat": """printf 'Job Id: %s\n    queue = workq\n    Resource_List.mem = 8gb\n    Resource_List.select = 2:ncpus=4:\n\tmpiprocs=4\n' "$2"
+[[ $LEFT == NONE ]] || printf '    Resource_List.walltime = %s\n' "$LEFT\"""",
+        "qsub": 'echo "qsub $*" >>calls; exit "${SCONTROL:-0}"',
+        "bjobs": """[[ $LEFT == NONE ]] || printf ' RUNLIMIT                \n %s min of n1\n\n' "$LEFT\"""",
+        "brequeue": 'echo "brequeue $*" >>calls; exit "${SCONTROL:-0}"',
+        "flux": """case $* in
+    'getattr jobid') echo f23 ;;
+    'job timeleft') echo "$LEFT" ;;
+    'resource list -s free -no {nnodes}') echo 2 ;;
+    'resource list -s free -no {ncores}') echo 8 ;;
+    run*) echo "flux $*" >>calls; shift; while [[ $1 == -* ]]; do shift; done; "$@" ;;
+    *) echo "flux $*" >>calls; if [[ $* == *jobspec ]]; then echo spec; else echo "taken: $(cat)" >>calls; exit "${SCONTROL:-0}"; fi ;;
+esac""",
         "srun": """
 if [[ $1 == --mpi=list ]]; then echo "$PLUGINS"; exit; fi
 echo "srun $*" >>calls
@@ -57,12 +73,20 @@ exit "$code\"""",
             path.chmod(0o755)
         (self.dir / "my.cfg").write_text(CONFIGURATION)
 
-    def job(self, runs, script=SWEEP, **env):
+    # What tells a job of each scheduler from the others'.
+    OTHERS = {"pbs": {"PBS_JOBID": "5.host", "PBS_O_WORKDIR": "."}, "lsf": {"LSB_JOBID": "6"}, "flux": {"FLUX_URI": "local:///x"}}
+
+    def other_job(self, scheduler, runs, *arguments, **env):
+        env = {"PBS_O_WORKDIR": str(self.dir), **env} if scheduler == "pbs" else env
+        return self.job(runs, SWEEP, *arguments, **{"SLURM_JOB_ID": "", **self.OTHERS[scheduler], **env})
+
+    def job(self, runs, script=SWEEP, *arguments, **env):
         (self.dir / "runs").write_text("".join(f"{line}\n" for line in runs))
-        for name in ("calls", "state"):
+        for name in ("calls", "state", "leaked"):
             (self.dir / name).unlink(missing_ok=True)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "ETASTAR_"))}
-        return run(["bash", script], self.dir, env={**clean, "PATH": f"{self.dir}/bin:{os.environ['PATH']}",
+        clean = {name: value for name, value in os.environ.items()
+                 if not name.startswith(("SLURM_", "ETASTAR_", "PBS_", "LSB_", "FLUX_", "OMPI_MCA_"))}
+        return run(["bash", script, *arguments], self.dir, env={**clean, "PATH": f"{self.dir}/bin:{os.environ['PATH']}",
                                                     "LEFT": "UNLIMITED", "PLUGINS": "pmix", "SLURM_JOB_ID": "7",
                                                     "ETASTAR_CONFIG": "my.cfg", **env})
 
@@ -98,7 +122,8 @@ exit "$code\"""",
     def test_output(self):
         for text, env, expected in [
                 (CONFIGURATION, {}, "run.h5"), (CONFIGURATION, {"ETASTAR_OUTPUT": "other.h5"}, "other.h5"),
-                ("width = 8\n", {}, "etastar.h5"), ("  output=a b.h5\nwidth = 8\n", {}, "a b.h5")]:
+                ("width = 8\n", {}, "etastar.h5"), ("  output=a b.h5\nwidth = 8\n", {}, "a b.h5"),
+                ("output = 'a #1.h5' # quoted\n", {}, "a #1.h5"), ('output="b.h5"\n', {}, "b.h5")]:
             with self.subTest(text=text, env=env):
                 (self.dir / "my.cfg").write_text(text)
                 self.job(["0 9"], **env)
@@ -123,6 +148,136 @@ exit "$code\"""",
         result = self.job(["4 5"], SCONTROL="1")
         self.assertEqual(result.returncode, 4)
         self.assertIn("submit it again", result.stderr)
+
+    def test_arguments(self):
+        result = self.job(["0 9"], SWEEP, "my.cfg", "ETASTAR_OUTPUT=other.h5", "ETASTAR_LAUNCH=mpirun env", ETASTAR_CONFIG="",
+                          ETASTAR_OUTPUT="x.h5")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.calls("etastar"), ["sweep --config my.cfg --output other.h5 --resume"])
+        self.assertTrue(self.calls("mpirun")[0].startswith("env "))
+        (self.dir / "b.cfg").write_text("width = 8\n")
+        self.job(["0 9"], SWEEP, "b.cfg")
+        self.assertEqual(self.calls("etastar"), ["sweep --config b.cfg --output etastar.h5 --resume"])
+        result = self.job(["0 9"], SWEEP, "my.cfg", "nonsense")
+        self.assertEqual((result.returncode, self.calls("etastar")), (2, []))
+        self.assertIn("'nonsense' is not a setting", result.stderr)
+
+    def test_the_program_beside_the_script(self):
+        # Slurm runs a copy; scontrol knows where the original is. Nothing on PATH, as where no environment is passed on.
+        (self.dir / "bin/etastar").rename(self.dir / "program")
+        os.symlink("/usr/bin/env", self.dir / "bin/absent")
+        for script, program in [("share/etastar/jobs/sweep.sbatch", "bin/etastar"), ("jobs/sweep.sbatch", "build/release/bin/etastar")]:
+            with self.subTest(script=script):
+                top = self.dir / script.split("/")[0] / "top"
+                (top / script).parent.mkdir(parents=True)
+                (top / program).parent.mkdir(parents=True)
+                shutil.copy(self.dir / "program", top / program)
+                result = self.job(["0 9"], SWEEP, COMMAND=str(top / script))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(str(top / program), self.calls("srun")[0])
+        result = self.job(["0 9"], SWEEP, COMMAND="/absent/jobs/sweep.sbatch")
+        self.assertEqual((result.returncode, self.calls("etastar")), (2, []), result.stderr)
+
+    def test_others_run(self):
+        for scheduler, left, limit in [("pbs", "00:10:01", 541), ("pbs", "NONE", None), ("lsf", "10.0", 540), ("lsf", "NONE", None),
+                                       ("flux", "650", 590), ("flux", "infinity", None)]:
+            with self.subTest(scheduler=scheduler, left=left):
+                result = self.other_job(scheduler, ["0 9"], LEFT=left)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                words = self.calls("etastar")[0].split()
+                self.assertEqual("--time-limit" in words, limit is not None)
+                if limit:
+                    # Less what has passed since the script began; LSF and PBS tell the limit.
+                    found = int(words[words.index("--time-limit") + 1].removesuffix("s"))
+                    self.assertTrue(limit - 20 <= found <= limit, words)
+                launches = self.calls("flux" if scheduler == "flux" else "mpirun")
+                self.assertEqual(len(launches), 1)
+                self.assertEqual(launches[0].startswith("run --nodes=2 --ntasks=8 --env=ETASTAR_MPI=1 "), scheduler == "flux")
+
+    def test_others_go_back_into_the_queue(self):
+        again = {"lsf": ("brequeue", ["6"]), "flux": ("flux", ["--parent job info f23 jobspec", "--parent job submit"]),
+                 "pbs": ("qsub", None)}
+        for scheduler, (command, expected) in again.items():
+            with self.subTest(scheduler=scheduler):
+                result = self.other_job(scheduler, ["4 5"], "my.cfg", LEFT="NONE", ETASTAR_CONFIG="", ETASTAR_OUTPUT="o.h5")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                calls = [call for call in self.calls(command) if not call.startswith("run ")]
+                if expected:
+                    self.assertEqual(sorted(calls), expected)
+                else:
+                    self.assertRegex(calls[0], r"^-N etastar -j oe -l select=2:ncpus=4:mpiprocs=4 -q workq -W depend=afterany:5\.host -v \S+ "
+                                     r"\S*sweep\.sbatch$")
+                    self.assertLessEqual({"ETASTAR_CONFIG", "ETASTAR_OUTPUT", "PATH"}, set(calls[0].split()[-2].split(",")))
+                if scheduler == "flux":
+                    self.assertEqual(self.calls("taken:"), ["spec"])
+                result = self.other_job(scheduler, ["4 5"], LEFT="NONE", SCONTROL="1")
+                self.assertEqual(result.returncode, 4)
+                self.assertIn("submit it again", result.stderr)
+                result = self.other_job(scheduler, ["4 5"], LEFT="NONE", ETASTAR_RESUBMIT="qsub -l 'nodes=2' mine")
+                self.assertEqual((result.returncode, self.calls("qsub")), (0, ["-l nodes=2 mine"]))
+                # Stopped before anything was finished: not for ever.
+                self.assertEqual(self.other_job(scheduler, ["4"], LEFT="NONE").returncode, 4)
+        result = self.job(["0 9"], SLURM_JOB_ID="")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("not in a job of Slurm, PBS, LSF or Flux", result.stderr)
+
+    def test_warned(self):
+        # The script's own USR1 and TERM reach the sweep as one USR1; LSF has sent them to all processes already.
+        # Not a shell: that cannot listen to what it was started to ignore.
+        (self.dir / "bin/sweep").write_text(f"""#!{sys.executable}
+import os, signal, sys, time
+def stop(*_):
+    open("calls", "a").write("USR1\\n")
+    open("state", "w").write("5\\n")
+    sys.exit(4)
+signal.signal(signal.SIGUSR1, stop)
+os.kill(os.getppid(), signal.Signals["SIG" + os.environ["SEND"]])
+time.sleep(10)
+""")
+        (self.dir / "bin/sweep").chmod(0o755)
+        (self.dir / "bin/etastar").write_text(
+            '#!/bin/bash\nif [[ $1 == sweep ]]; then exec sweep; fi\n' + self.STANDINS["etastar"] + "\n")
+        (self.dir / "bin/mpirun").write_text('#!/bin/bash\nexec "$@"\n')
+        (self.dir / "bin/flux").write_text("#!/bin/bash\n" + self.STANDINS["flux"].replace('"$@" ;;', 'exec "$@" ;;') + "\n")
+        for scheduler, send, code in [("pbs", "USR1", 0), ("flux", "USR1", 0), ("pbs", "TERM", 143), ("lsf", "TERM", 143)]:
+            with self.subTest(scheduler=scheduler, send=send):
+                result = self.other_job(scheduler, [], LEFT="NONE", SEND=send)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertEqual((self.dir / "calls").read_text().splitlines().count("USR1"), 1)
+
+    def test_array_submits_its_merge(self):
+        task = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "3", "SLURM_JOB_NAME": "name",
+                "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_MAX": "3", "SLURM_CONF": "/x/slurm.conf"}
+        result = self.job(["0 9"], ARRAY, "my.cfg", **task, LEFT="(null) main normal 1:00:00")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("job 8 joins the parts", result.stderr)
+        call = self.calls("sbatch")
+        self.assertEqual(len(call), 1)
+        self.assertRegex(call[0], r"--dependency=afterany:7 --job-name=name-merge .*--partition=main --time=1:00:00 --qos=normal "
+                         r"\S*array\.sbatch my\.cfg merge 3$")
+        self.assertEqual(set((self.dir / "leaked").read_text().split()), {"SLURM_CONF"})
+        # Other tasks, later runs of the first, and who does not want it, submit nothing; a site may not allow it.
+        for env in [{"SLURM_ARRAY_TASK_ID": "2"}, {"SLURM_RESTART_COUNT": "1"}, {"ETASTAR_MERGE": "no"}]:
+            self.assertEqual(self.job(["0 9"], ARRAY, **{**task, **env}).returncode, 0)
+            self.assertEqual(self.calls("sbatch"), [])
+        result = self.job(["0 9"], ARRAY, **task, LEFT="a main q 1:00:00", SBATCH="1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("no job could be submitted", result.stderr)
+
+    def test_merge_job(self):
+        (self.dir / "state").write_text("9\n")
+        (self.dir / "runs").write_text("0 9\n")
+        job = lambda *words: run(["bash", ARRAY, "my.cfg", *words], self.dir,
+                                 env={**os.environ, "PATH": f"{self.dir}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": "9", "PLUGINS": "pmix"})
+        result = job("ETASTAR_OUTPUT=all.h5", "merge", "2")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.calls("etastar"), ["merge --output all.h5 all.shard-1-of-2.h5 all.shard-2-of-2.h5"])
+        (self.dir / "state").write_text("5\n")
+        result = job("merge", "2")
+        self.assertEqual(result.returncode, 4)
+        self.assertIn("run.shard-1-of-2.h5 is not complete", result.stderr)
+        self.assertEqual(job("merge", "x").returncode, 2)
+        self.assertEqual(job("merge").returncode, 2)
 
     def test_array(self):
         task = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "4", "SLURM_ARRAY_TASK_COUNT": "3",
@@ -157,6 +312,9 @@ exit "$code\"""",
 class Jobs(Case):
     """Jobs on three virtual nodes of two cores."""
 
+    # Virtual nodes have one name, by which ranks think that they share memory.
+    SETTINGS = ["OMPI_MCA_btl=self,tcp", "OMPI_MCA_hwloc_base_binding_policy=none", "OMPI_MCA_mpi_yield_when_idle=1"]
+
     @classmethod
     def setUpClass(cls):
         cls.cluster = slurm.Cluster(nodes=3, cpus=2)
@@ -185,8 +343,7 @@ class Jobs(Case):
         """A job's number; its configuration, log and table are called name."""
         (self.dir / f"{name}.cfg").write_text(text.replace("run.h5", f"{name}.h5"))
         env = {**environment(), **env, "ETASTAR_BIN": str(BINARY), "ETASTAR_CONFIG": f"{name}.cfg", "ETASTAR_LAUNCH": launch,
-               # Virtual nodes have one name, by which ranks think that they share memory.
-               "OMPI_MCA_btl": "self,tcp", "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_mpi_yield_when_idle": "1"}
+               **dict(setting.split("=", 1) for setting in self.SETTINGS)}
         return self.cluster.submit(script, f"--output={name}.log", *options, env=env, cwd=self.dir)
 
     def submit_both(self, *options, **arguments):
@@ -266,8 +423,14 @@ class Jobs(Case):
     def test_options_of_sbatch(self):
         # --export, several tasks a node, the default launcher.
         job = self.submit("-N2", "--ntasks-per-node=2", "--export=ETASTAR_CONFIG,ETASTAR_BIN,PATH,OMPI_MCA_btl", text=SMALL)
+        # Nothing of the environment, the configuration as an argument.
+        (self.dir / "none.cfg").write_text(SMALL.replace("run.h5", "none.h5"))
+        settings = [f"{name}={value}" for name, value in environment().items() if name.startswith("OMPI_")]
+        none = self.cluster.run("sbatch", "--parsable", "-N2", "--ntasks-per-node=1", "--export=NONE", "--output=none.log", SWEEP,
+                                "none.cfg", f"ETASTAR_BIN={BINARY}", *settings, *self.SETTINGS, cwd=self.dir).stdout.strip()
         self.wait(job)
-        self.assert_undisturbed(text=SMALL)
+        self.wait(none)
+        self.assert_undisturbed("run", "none", text=SMALL)
 
     def test_time_limit(self):
         # Slurm's own warning comes within half a minute of the start of a job of one minute; the ranks sleep until then.
@@ -336,15 +499,16 @@ class Jobs(Case):
 
     def test_array_and_merge(self):
         array = self.submit("--array=1-2", "-n2", "--output=task-%a.log", script=ARRAY)
-        merge = self.cluster.run("sbatch", "--parsable", f"--dependency=afterok:{array}", "--output=merge.log",
-                                 f"--wrap={BINARY} merge --output run.h5 run.shard-*-of-2.h5", cwd=self.dir).stdout.strip()
         ranks = self.hold("run.shard-1-of-2", "run.shard-2-of-2")
+        merge = re.search(r"job (\d+) joins the parts", self.log("task-1"))
+        self.assertIsNotNone(merge, self.logs())
+        self.assertIn(f"afterany:{array}_*", self.cluster.show(merge[1])["Dependency"])
         self.cluster.run("scancel", "--signal=USR1", "--batch", f"{array}_2")
         self.wake(ranks)
         self.assertEqual(self.wait(f"{array}_2")["Restarts"], "1")
         self.assertEqual(self.wait(f"{array}_1")["Restarts"], "0")
         self.assertIn("etastar merge --output run.h5 run.shard-*-of-2.h5", self.log("task-1"))
-        self.wait(merge)
+        self.wait(merge[1])
         self.assert_undisturbed()
 
     def test_lost_node(self):

@@ -53,6 +53,9 @@ const std::map<std::string_view, Value> values{
     {"online", {"", true}},
     {"batch", {"2", 2}},
     {"momentum", {"0.5", 0.5}},
+    {"target_ci", {"0.05", 0.05}},
+    {"target_criterion", {"finite", "finite"}},
+    {"target_threshold", {"0.01", 0.01}},
 };
 
 sweep::Spec default_spec() {
@@ -71,7 +74,8 @@ sweep::Spec training_spec() {
 // Of a trial, model and optimizer that have what the field is about.
 sweep::Spec spec_with(std::string_view key) {
     auto spec = default_spec();
-    if (!field(key).is_in(spec)) spec.trial = sweep::training_trial;
+    if (key == "target_criterion" || key == "target_threshold") spec.target.ci = 0.1;
+    if (!field(key).absence(spec).empty()) spec.trial = sweep::training_trial;
     if (key == "leak") spec.model.activation = model::activation_of<model::LeakyRelu>;
     if (key == "branch_power") spec.model.architecture = model::architecture_of<model::Residual>;
     if (key == "batch") spec.training.data.samples = 3;
@@ -195,6 +199,7 @@ TEST_CASE("an unknown or missing key, or a value of another type, is refused by 
             auto other = whole;
             other[key] = Json::object();
             CHECK_FALSE(refusal(other).empty());
+            if (each.optional) continue;
             if (each.is_in(spec)) {
                 auto less = whole;
                 less.erase(key);
@@ -205,6 +210,46 @@ TEST_CASE("an unknown or missing key, or a value of another type, is refused by 
             }
         }
     }
+}
+
+TEST_CASE("a spec may have a target, and then is another one") {
+    auto spec = test::small_spec();
+    auto precise = spec;
+    precise.target.ci = 0.125;
+    const auto json = to_json(precise);
+    CHECK(
+        json.find(R"("profile":false,"target_ci":0.125,"target_criterion":"linear","target_threshold":1.0})")
+        != std::string::npos);
+    CHECK(sweep::from_json(json) == precise);
+    const auto differences = sweep::differences(spec, precise);
+    REQUIRE(differences.size() == 1);
+    CHECK(differences[0].field == "target_ci");
+    CHECK(differences[0].here == "none");
+    CHECK(differences[0].there == "0.125");
+    field("target_criterion").parse(precise, "target-criterion", "finite");
+    CHECK(sweep::from_json(to_json(precise)) == precise);
+    field("target_criterion").parse(precise, "target-criterion", "auto");
+    CHECK(to_json(precise) == json);
+
+    auto training = training_spec();
+    training.target.ci = 0.5;
+    CHECK(to_json(training).find(R"("target_ci":0.5,"target_criterion":"converges"})") != std::string::npos);
+    CHECK(sweep::from_json(to_json(training)) == training);
+
+    const auto refused = [&](auto change) {
+        auto wrong = precise;
+        change(wrong);
+        return test::refusal_of<UsageError>([&] { sweep::validate(wrong); });
+    };
+    CHECK(refused([](auto&) {}).empty());
+    CHECK(refused([](auto& s) { s.target.ci = -1; }) == "target-ci: -1 is not a positive, finite number");
+    CHECK(refused([](auto& s) { s.depth = {2}; })
+          == "target-ci: one depth, 2, has no exponent; give --depth two or more");
+    CHECK(refused([](auto& s) { s.seeds = 1; })
+          == "target-ci: one network a cell has no interval; give --seeds of 2 or more");
+    auto zero = Json::parse(json);
+    zero["target_ci"] = 0;
+    CHECK(refusal(zero).find("target_") != std::string::npos);
 }
 
 TEST_CASE("the spec of a first step says nothing of training") {

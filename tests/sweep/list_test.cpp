@@ -21,6 +21,9 @@ TEST_CASE("integer lists") {
     CHECK(parse("3,8:32:x2") == Integers{3, 8, 16, 32});
     CHECK(parse("4294967295") == Integers{4294967295u});
     CHECK(parse("1:2147483648:x2").size() == 32);
+    CHECK(parse("1e4") == Integers{10000});
+    CHECK(parse("1E2:4e+2:x2,2.5e0001,1.50e1") == Integers{15, 25, 100, 200, 400});
+    CHECK(parse("4.294967295e9") == Integers{4294967295u});
 }
 
 TEST_CASE("real lists") {
@@ -48,7 +51,15 @@ TEST_CASE("lists that are refused name the option and the value") {
                              "-1",
                              "1.5",
                              "abc",
-                             "1e3",
+                             "1.25e1",
+                             "1e-1",
+                             "1.e3",
+                             ".5e1",
+                             "1e",
+                             "e3",
+                             "1e10",
+                             "1e99999999999999999999",
+                             "0e3",
                              "4294967296",
                              "99999999999999999999",
                              "1:2",
@@ -94,7 +105,10 @@ TEST_CASE("lists that are refused name the option and the value") {
 TEST_CASE("counts") {
     CHECK(sweep::parse_count("seeds", "18446744073709551615") == ~std::uint64_t{0});
     CHECK(sweep::parse_count("first-seed", "0", true) == 0);
-    for (const char* text : {"", "0", "-1", "1.0", "1e3", "18446744073709551616", "1 ", " 1", "ten"}) {
+    CHECK(sweep::parse_count("seeds", "1e3") == 1000);
+    CHECK(sweep::parse_count("seeds", "1.8446744073709551615e19") == ~std::uint64_t{0});
+    for (const char* text :
+         {"", "0", "-1", "1.0", "1.5e0", "1e20", "1e-1", "18446744073709551616", "1 ", " 1", "ten"}) {
         INFO("'" << text << "'");
         CHECK_THROWS_AS(sweep::parse_count("seeds", text), UsageError);
     }

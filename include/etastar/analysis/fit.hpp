@@ -1,5 +1,6 @@
 #pragma once
 
+#include "etastar/analysis/distribution.hpp"
 #include "etastar/analysis/estimator.hpp"
 #include "etastar/analysis/statistics.hpp"
 #include "etastar/analysis/table.hpp"
@@ -130,13 +131,17 @@ struct FitReport {
     RowCounts rows;
     std::vector<CriterionFit> fits; // a criterion after the other, thresholds in their order
     std::vector<CriterionCurves> curves;
-    std::optional<TrainingCurves> training; // with FitOptions::curves
+    std::optional<TrainingCurves> training;  // with FitOptions::curves
+    std::vector<Distribution> distributions; // of a first step; with FitOptions::curves
     std::vector<std::string> warnings;
 };
 
 // Throws UsageError for options that contradict one another: thresholds relative to the size of the output, or options of a
 // first step with criteria of training and the other way round.
 void check(const FitOptions& options);
+
+// The cells that the options' ranges select. Throws UsageError where a range selects nothing.
+std::vector<Cell> selected_cells(const TrialTable& table, const FitOptions& options);
 
 // Throws UsageError where a criterion needs a column that the rows do not have, or a range selects nothing, or
 // check does.

@@ -47,6 +47,7 @@ LinearEstimate linear_combination(std::span<const double> weights, std::span<con
 struct Regression {
     bool determined = false; // false: collinear or too few points
     std::vector<LinearEstimate> coefficients;
+    std::vector<std::vector<double>> dependence; // of each coefficient on each measurement's value
     double chi_squared = 0;  // least sum of squared residuals in units of the measurements' errors
     std::size_t degrees = 0; // points - coefficients
     double p_value = 1;      // of a chi_squared at least as large if the model held

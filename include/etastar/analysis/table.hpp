@@ -71,13 +71,14 @@ struct Cell {
 // In the order of the file: width, then depth.
 std::vector<Cell> cells(const TrialTable& table);
 
-// How many rows there are of each kind; the last four add up to the first.
+// How many rows there are of each kind; all but the first add up to it.
 struct RowCounts {
     std::uint64_t all = 0;
     std::uint64_t finished = 0;
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
     std::uint64_t damaged = 0;
+    std::uint64_t skipped = 0;
 };
 
 RowCounts count_rows(const TrialTable& table);

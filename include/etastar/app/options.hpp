@@ -17,28 +17,55 @@ namespace etastar::app {
 
 using Arguments = std::vector<std::string>; // of a command, without the command's name
 
+// What a sweep tells: errors alone; also its start, progress and end; also its hosts, and each (width, depth) done.
+enum class Verbosity { quiet, normal, verbose };
+
 // Options of `plan` and `sweep`, from the command line and the --config file, to be completed.
 struct SweepOptions {
     sweep::Spec spec;
     std::optional<sweep::Spec> shard_of; // the whole sweep where spec is a shard of it
     std::string shard;                   // "3/16"
     std::filesystem::path data;          // of the user's examples, which are in the spec; empty for none
+    std::filesystem::path config;        // the --config file; empty for none
     std::filesystem::path output;
-    bool resume = false; // what is left of an existing file
+    bool output_given = false;
+    bool resume = false;  // what is left of an existing file
+    bool of_file = false; // whose spec it is: to resume without options of the grid
     bool overwrite = false;
-    std::optional<double> time_limit; // seconds
-    std::size_t weight_budget = 0;    // bytes
+    Verbosity verbosity = Verbosity::normal;
+    std::string json;                          // of `plan`; "-" for standard output, empty for none
+    std::optional<double> time_limit;          // seconds
+    std::optional<std::size_t> budget_of_rank; // bytes, as given
+    // Threads of each rank that run networks; 0, not given, and the rest unknown until completed.
+    std::size_t threads = 0;
+    bool threads_given = false;
+    std::size_t weight_budget = 0; // bytes, of each thread
+    std::string why_fewer_threads; // than there are cores; empty where that is not for want of memory
 
     // Reads the files that the options name and checks the spec that all of them make, which is not one before: apart from
     // the command line, for a file system may hang. Throws UsageError and FileError.
     std::function<void(SweepOptions&)> complete;
 };
 
+struct StatusOptions {
+    std::filesystem::path file;
+    std::string json;            // "-" for standard output, empty for none
+    std::optional<double> watch; // seconds between looks
+};
+
 struct FitCommandOptions {
     std::filesystem::path file;
     analysis::FitOptions fit;
     std::string json; // file name, "-" for standard output, empty for none
+    std::string csv;
+    std::string latex;
     bool all = false; // lines of long tables
+};
+
+struct ReportOptions {
+    std::filesystem::path file;
+    analysis::FitOptions fit;
+    std::string output; // of the page; "-" for standard output
 };
 
 struct MergeOptions {
@@ -72,8 +99,9 @@ struct TransferOptions {
 // Each throws UsageError, or returns nothing after --help has been printed on standard output.
 std::optional<SweepOptions> parse_sweep(const std::string& command, const Arguments& arguments);
 std::optional<FitCommandOptions> parse_fit(const Arguments& arguments);
+std::optional<ReportOptions> parse_report(const Arguments& arguments);
 std::optional<MergeOptions> parse_merge(const Arguments& arguments);
-std::optional<std::filesystem::path> parse_status(const Arguments& arguments);
+std::optional<StatusOptions> parse_status(const Arguments& arguments);
 std::optional<TheoryOptions> parse_theory(const Arguments& arguments);
 std::optional<TransferOptions> parse_transfer(const Arguments& arguments);
 

@@ -4,7 +4,11 @@
 
 namespace etastar::app {
 
-std::string version();      // of the release, "0.1.0"
+std::string version();      // of the release, "1.0.0"
+std::string release_date(); // "2026-11-26"
 std::string git_revision(); // of the checkout it was built from, "unknown" outside one
+
+// Where the program's data are, job scripts among them: share/etastar, found from where the program is. Empty if nowhere.
+std::string data_folder();
 
 } // namespace etastar::app

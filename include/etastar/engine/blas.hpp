@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace etastar::engine {
@@ -7,7 +8,10 @@ namespace etastar::engine {
 // Loads the BLAS with kernels for this processor, unless it is loaded already. It sets environment variables: to be
 // called before other threads start. std::runtime_error if there is no BLAS, UsageError for a bad ETASTAR_ISA,
 // std::bad_alloc without 384 MiB of free addresses. The others load it, too.
-void load_blas();
+//
+// threads: that will compute products. Returns how many products it computes at a time, which are fewer with a BLAS that is
+// built without threads, or where there is no room for a buffer for each: then the threads take turns.
+std::size_t load_blas(std::size_t threads = 1);
 
 // One thread for the products of the calling thread, whatever the environment says: ranks are the parallelism,
 // and the bits of a product depend on the number of threads. To be called where the products are computed: an

@@ -25,6 +25,24 @@ struct Writer {
     std::string describe() const;
 };
 
+// What a writer tells of its work, by its own clock: seconds since 1970 when it began and when it told this, the networks
+// finished in between, and the expected seconds of these and of all it has to do.
+struct Advance {
+    double started = 0;
+    double told = 0;
+    std::uint64_t networks = 0;
+    double done = 0;
+    double work = 0;
+};
+
+// What NAME.lock says of a writer.
+struct Heard {
+    Writer writer;
+    bool certain = false; // its lock is held; else it is on another node, and may have died
+    double at = 0;        // when NAME.lock was touched last, seconds since 1970
+    std::optional<Advance> advance;
+};
+
 // The right to write one file, as NAME.lock beside it.
 //
 // Within one kernel, and between nodes where the file system has locks, an flock(2) on NAME.lock keeps others out;
@@ -46,7 +64,11 @@ public:
     // Touches NAME.lock. Throws FileError when another writer has replaced it, or when it is gone.
     void check();
 
+    // Puts this on the second line of NAME.lock, for Lease::heard. What prevents it is no reason to stop.
+    void tell(const Advance& advance);
+
     // Who writes the file, if anybody seems to.
+    static std::optional<Heard> heard(const std::filesystem::path& file);
     static std::optional<Writer> holder(const std::filesystem::path& file);
 
 private:
@@ -55,7 +77,7 @@ private:
 
     std::filesystem::path file_;
     Descriptor lock_;
-    std::string text_; // of NAME.lock as this writer wrote it
+    std::string text_; // first line of NAME.lock as this writer wrote it
 };
 
 // Against a second writer through another hard link, which has a NAME.lock of its own: every writer holds a shared

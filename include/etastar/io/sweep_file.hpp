@@ -65,8 +65,11 @@ public:
     const plan::Plan& plan() const { return *plan_; }
     const trial::RecordLayout& layout() const { return *layout_; }
 
-    // Networks that are not finished: pending, failed, torn or damaged rows. Ascending.
+    // Networks that are neither finished nor skipped: pending, failed, torn or damaged rows. Ascending.
     const std::vector<std::uint64_t>& networks_left() const { return networks_left_; }
+
+    // Those that open() found skipped.
+    std::uint64_t networks_skipped() const { return networks_skipped_; }
 
     // Rows, of /trials or of tables, that open() found torn or damaged.
     std::uint64_t damaged_rows() const { return damaged_rows_; }
@@ -77,6 +80,9 @@ public:
 
     // That this process is still the file's writer and the file still where it was. To be called every second.
     void check();
+
+    // For those who ask how far the sweep is.
+    void tell(const Advance& advance) { lease_.tell(advance); }
 
     // To the disk. May be called while another thread writes.
     void sync();
@@ -106,6 +112,7 @@ private:
     std::uint64_t finished_offset_ = 0;
     bool is_new_ = false;
     std::vector<std::uint64_t> networks_left_;
+    std::uint64_t networks_skipped_ = 0;
     std::uint64_t damaged_rows_ = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace etastar::io {
@@ -21,10 +22,12 @@ struct Tally {
     std::uint64_t finished = 0; // networks
     std::uint64_t pending = 0;
     std::uint64_t failed = 0;
+    std::uint64_t skipped = 0;
     std::uint64_t damaged =
         0; // rows of /trials, and those for which a table alone is damaged, or of another run
 
-    std::vector<std::uint64_t> left; // networks that a resumed sweep runs: those not finished, ascending
+    std::vector<std::uint64_t>
+        left; // networks that a resumed sweep runs: those neither finished nor skipped, ascending
 };
 
 // Reads the file of a sweep, docs/format.md, in parts of any size, also while it is written. Nothing is believed
@@ -66,6 +69,9 @@ public:
 
     // A string attribute of /provenance; empty if there is none.
     std::string provenance(const char* name) const;
+
+    // All attributes of /provenance that are one string or one number, as text, by name.
+    std::vector<std::pair<std::string, std::string>> provenance() const;
 
     // Reads the whole file. A network is finished if its rows are done or nonfinite and its part of each table, where
     // there are any, is whole and that of its rows.

@@ -32,6 +32,7 @@ public:
         virtual bool all_sent() = 0;
         virtual std::optional<Message> poll() = 0;
         virtual std::string broadcast(std::string text) = 0;
+        virtual std::vector<std::string> gather(const std::string& text) = 0;
         virtual std::shared_ptr<Implementation> duplicate() = 0;
         virtual void abort(int code) = 0; // does not return
     };
@@ -62,6 +63,9 @@ public:
 
     // Rank 0's text, on every rank. Collective.
     std::string broadcast(std::string text) { return implementation_->broadcast(std::move(text)); }
+
+    // Every rank's text, by rank, on rank 0; elsewhere nothing. Collective.
+    std::vector<std::string> gather(const std::string& text) { return implementation_->gather(text); }
 
     // The same ranks, with messages of their own: none from here ever arrives there. Collective.
     Communicator duplicate() { return Communicator(implementation_->duplicate()); }

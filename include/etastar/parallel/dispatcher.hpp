@@ -25,8 +25,8 @@ struct Work {
 // Decides which networks are handed out together, to whom and when: pure bookkeeping, no communication; the time
 // is an argument, in seconds from any start.
 //
-// A child is a rank, or a rank that leads others: its weight is the number of ranks behind it. A single rank owns
-// up to two batches, so that it has the next one before it finishes the last, and they alternate:
+// A child is a rank, or a rank that leads others. A single rank with one thread owns up to two batches, so that it
+// has the next one before it finishes the last, and they alternate:
 //
 //   - main batches come from the costly end, so that what finishes last is small, and shrink as the work runs out
 //     (guided self-scheduling, Polychronopoulos and Kuck, IEEE Trans. Comput. 36, 1987): no rank waits for an
@@ -34,14 +34,17 @@ struct Work {
 //   - fillers come from the cheap end and are only as long as the wait for the next main batch. Were they costly
 //     too, the rank with the largest network would own the largest of the second round as well, and finish last.
 //
-// A leader owns enough for every rank behind it to have one network in hand and one waiting.
+// A leader owns enough for every thread behind it to have one network in hand and one waiting, and so does a rank of
+// several threads. They draw from one queue, in which nothing waits behind a costly network: all its batches come
+// from the costly end.
 //
-// A rank that is at a batch for several times as long as it may take is late, and so is a leader from which nothing
-// has been heard for several times as long as its longest network: what they own is put back, so that one slow or
-// dead rank delays nobody. The first result of a network counts.
+// A rank that is at a batch for several times as long as it may take is late, and so is a leader or a rank of several
+// threads from which nothing has been heard for several times as long as its longest network: what they own is put
+// back, so that one slow or dead rank delays nobody. The first result of a network counts.
 class Dispatcher {
 public:
-    explicit Dispatcher(std::vector<double> weights);
+    // ranks: behind each child, the child included; threads: of every rank.
+    explicit Dispatcher(std::vector<double> ranks, std::size_t threads = 1);
 
     // More to hand out.
     void add(std::vector<Unit> units);
@@ -74,15 +77,19 @@ private:
         bool filler = false;
     };
     struct Child {
-        double weight = 1;
-        std::deque<Batch> batches;                       // a single rank's, oldest first
+        bool leads = false;                              // other ranks
+        double workers = 1;                              // threads of all ranks behind it
+        std::deque<Batch> batches;                       // a single worker's, oldest first
         std::unordered_map<std::uint64_t, double> owned; // network -> expected seconds
         double owned_seconds = 0;
-        // When its oldest batch began, a leader's when it last finished something; or when it was given work while
-        // it had none.
+        // When its oldest batch began; with several workers, when it last finished something; or when it was given
+        // work while it had none.
         double since = 0;
         bool late = false;
     };
+
+    // Seconds of what is left that a child may be given at a time.
+    double even_share(const Child& child) const;
 
     // Expected seconds of units_[first, last).
     double cost(std::size_t first, std::size_t last) const { return up_to_[last] - up_to_[first]; }
@@ -92,7 +99,7 @@ private:
     std::size_t first_ = 0;     // handed out from the costly end,
     std::size_t cut_ = 0;       // and from the cheap end
     std::vector<Child> children_;
-    double weights_ = 0;                               // sum over children
+    double workers_ = 0;                               // of all children
     std::unordered_map<std::uint64_t, bool> put_back_; // networks owned twice: true once one result is in
 };
 

@@ -21,9 +21,10 @@ namespace etastar::parallel {
 // that the same code runs over MPI and in simulated time.
 class Node {
 public:
-    Node(Communicator communicator, const Tree& tree);
+    // threads: of every rank's own worker.
+    Node(Communicator communicator, const Tree& tree, std::size_t threads = 1);
 
-    // Rank 0: work to do, and the time by which it has to end.
+    // Rank 0: work to do, also when what there was has been done, and the time by which it has to end.
     void add(std::vector<Unit> units, double now);
     void set_deadline(double deadline) { deadline_ = deadline; }
 
@@ -68,9 +69,11 @@ private:
     void accept(std::size_t child, std::vector<NetworkResult>&& results, double now);
     void hand_out(double now);
     void report(double now);
+    bool is_leaf() const { return parent_ >= 0 && ranks_below_.empty(); }
 
     Communicator communicator_;
     int parent_;
+    std::size_t threads_;
     std::vector<int> ranks_below_;
     std::unordered_map<int, std::size_t> indices_; // rank -> child of the dispatcher; 0 is this rank's worker
     Dispatcher dispatcher_;

@@ -26,8 +26,9 @@ void exit_within(double seconds);
 // The process has its exit code and only has to end; a forced end has this code, too.
 void decide_exit(ExitCode code);
 
-// On rank 0: an end that is forced before the exit code is decided is told in one line.
-void announce_exit();
+// On rank 0: an end that is forced before the exit code is decided is told in one line, as one that --resume continues or
+// as one before there is a file to continue.
+void announce_exit(bool resumable);
 
 // Seconds a trial may still run after a request, so that the rest fits the time.
 double grace(Urgency urgency);

@@ -31,7 +31,7 @@ public:
         return list;
     }
 
-    // Ranks behind a child of `rank`, the child included.
+    // Ranks behind a child of `rank`, the child included; 1 for `rank` itself.
     int weight(int rank, int child) const {
         return child != rank && leads(child) ? end_of_group(child) - child : 1;
     }

@@ -30,6 +30,16 @@ inline constexpr std::uint64_t max_losses = std::uint64_t{1} << 24;
 // Most examples: every one has activations of its own at every layer.
 inline constexpr std::uint32_t max_samples = std::uint32_t{1} << 20;
 
+// The precision at which a sweep ends, and by which law of `fit`. Its networks are then those that it takes, of each (width,
+// depth) the first of its seeds (analysis/allocation.hpp).
+struct Target {
+    double ci = 0;         // half of the 95 % interval of the depth exponent; 0: none, every network is run
+    std::string criterion; // by name (analysis/estimator.hpp); empty: linear, of training converges
+    double threshold = 1;  // of a criterion of a first step
+
+    bool operator==(const Target&) const = default;
+};
+
 // What a sweep computes: everything that its numbers depend on, and nothing else. Two sweeps with equal specs
 // have equal tables. src/sweep/fields.cpp has the name, default and meaning of each field.
 struct Spec {
@@ -38,14 +48,21 @@ struct Spec {
     std::vector<std::uint32_t> depth;
     std::vector<double> eta; // in units of eta_unit
     EtaUnit eta_unit = EtaUnit::linear;
-    std::uint64_t seeds = 0; // networks per (width, depth)
+    std::uint64_t seeds = 0; // networks per (width, depth); with a target the most
     std::uint64_t first_seed = 0;
     engine::EngineKind engine = engine::EngineKind::implicit;
     engine::Precision precision = engine::Precision::single_;
     model::Model model;
     bool response_profile = false; // keep G_l of every layer; first step alone
     engine::Training training;     // of the trial that this is
+    Target target;
 
+    bool has_target() const { return target.ci > 0; }
+    std::string_view target_criterion() const {
+        return !target.criterion.empty() ? std::string_view(target.criterion)
+               : trains()                ? "converges"
+                                         : "linear";
+    }
     bool trains() const { return trial == training_trial; }
     engine::Settings settings(std::size_t weight_budget) const {
         return {model, engine, precision, weight_budget};

@@ -15,6 +15,7 @@ enum class Status : std::uint8_t {
     done = 1,      // every value is finite
     nonfinite = 2, // run; something left the range of floating point
     failed = 3,    // could not be run; measured values are NaN
+    skipped = 4,   // of a sweep with a target that was reached without it; measured values are NaN
 };
 
 enum class Scalar { u32, u64, f64, status };
@@ -32,7 +33,8 @@ constexpr std::size_t bytes_of(Scalar type) {
     return 1;
 }
 
-// A field of a row: a name, a type and a place, as in the file (docs/format.md).
+// A field of a row: a name, a type and a place, as in the file (docs/format.md), and what it is in one line, which the
+// file has as an attribute.
 struct Column {
     std::string_view name;
     Scalar type;
@@ -110,6 +112,13 @@ struct Table {
     std::uint64_t rows = 1;    // of one network
     std::uint64_t columns = 0; // NaN where there is nothing to tell
     bool analysed = false;     // `fit` reads it
+    bool per_rate = false;     // its rows are those of the rates, one each
+    std::string_view meaning = {};
+
+    // What the columns are; they are numbered from `first_column` on.
+    std::string_view column = "column";
+    std::string_view column_meaning = {};
+    std::uint32_t first_column = 0;
 };
 
 // Where the parts of a record, everything that is kept of one network, stand: its rows, then its part of each table.

@@ -29,23 +29,26 @@ struct TrainingRow {
 static_assert(sizeof(TrainingRow) == 88 && std::is_trivially_copyable_v<TrainingRow>);
 
 inline constexpr Column training_columns[] = {
-    {"width", Scalar::u32, offsetof(TrainingRow, width), "n"},
-    {"depth", Scalar::u32, offsetof(TrainingRow, depth), "L, number of hidden layers"},
+    {"width", Scalar::u32, offsetof(TrainingRow, width), "width n of the hidden layers"},
+    {"depth", Scalar::u32, offsetof(TrainingRow, depth), "depth L, number of hidden layers"},
     {"seed", Scalar::u64, offsetof(TrainingRow, seed), "seed of the network"},
     {"eta", Scalar::f64, offsetof(TrainingRow, eta), "base learning rate, absolute"},
-    {"steps_done", Scalar::u64, offsetof(TrainingRow, steps_done), "T, or where the run diverged"},
+    {"steps_done", Scalar::u64, offsetof(TrainingRow, steps_done),
+     "steps t1 that were taken: all T, or those before the run was given up"},
     {"loss_initial", Scalar::f64, offsetof(TrainingRow, loss_initial),
-     "mean (f - y)^2 / 2 before the first step"},
-    {"loss_final", Scalar::f64, offsetof(TrainingRow, loss_final), "after the last"},
-    {"loss_min", Scalar::f64, offsetof(TrainingRow, loss_min), "its smallest"},
+     "loss, mean of (f - y)^2 / 2 over examples, before the first step"},
+    {"loss_final", Scalar::f64, offsetof(TrainingRow, loss_final), "loss after the last step, t1"},
+    {"loss_min", Scalar::f64, offsetof(TrainingRow, loss_min), "smallest loss of steps 0 to t1"},
     {"dz2_final", Scalar::f64, offsetof(TrainingRow, dz2_final),
-     "||z^L_t - z^L_0||^2 / n after the last step, mean over examples"},
+     "||z^L(t1) - z^L(0)||^2 / n of the last layer, mean over examples"},
     {"kernel_initial", Scalar::f64, offsetof(TrainingRow, kernel_initial),
      "largest eigenvalue of the tangent kernel before the first step"},
-    {"kernel_final", Scalar::f64, offsetof(TrainingRow, kernel_final), "after the last"},
+    {"kernel_final", Scalar::f64, offsetof(TrainingRow, kernel_final),
+     "largest eigenvalue of the tangent kernel after step T"},
     {"status", Scalar::status, offsetof(TrainingRow, end) + offsetof(RowEnd, status),
      "what became of the trial"},
-    {"check", Scalar::u32, offsetof(TrainingRow, end) + offsetof(RowEnd, check), "checksum of the row"},
+    {"check", Scalar::u32, offsetof(TrainingRow, end) + offsetof(RowEnd, check),
+     "CRC-32 of the row before it"},
 };
 inline constexpr RowType training_row{training_columns, sizeof(TrainingRow)};
 static_assert(well_formed(training_row));

@@ -1,0 +1,22 @@
+# etastar_embed(OUTPUT NAMESPACE NAME=FILE...): a header with the text of each file as a constant `inline constexpr char
+# NAME[]`. Made when CMake runs, which it does again when a file changes, so that it is there for every tool.
+function(etastar_embed output namespace)
+  set(content "#pragma once\n\nnamespace ${namespace} {\n")
+  foreach(entry IN LISTS ARGN)
+    string(REGEX MATCH "^([^=]+)=(.+)$" unused "${entry}")
+    set(name ${CMAKE_MATCH_1})
+    set(file ${CMAKE_CURRENT_SOURCE_DIR}/${CMAKE_MATCH_2})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} text)
+    string(APPEND content "\ninline constexpr char ${name}[] = R\"etastar(${text})etastar\";\n")
+  endforeach()
+  string(APPEND content "\n} // namespace ${namespace}\n")
+  # Only where it differs: an equal file compiles nothing again.
+  set(old "")
+  if(EXISTS ${output})
+    file(READ ${output} old)
+  endif()
+  if(NOT old STREQUAL content)
+    file(WRITE ${output} "${content}")
+  endif()
+endfunction()

@@ -1,0 +1,2 @@
+# The version of CMakeLists.txt.
+__version__ = "1.0.0"
