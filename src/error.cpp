@@ -107,6 +107,10 @@ std::string shown(std::string_view text, std::size_t longest) {
 
 std::string in_quotes(std::string_view value) { return fmt::format("'{}'", shown(value, longest_value)); }
 
+std::string counted(std::uint64_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 std::string error_line(std::string_view message) {
     return fmt::format("etastar: {}\n", shown(message, longest_line));
 }

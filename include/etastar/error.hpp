@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ std::string shown(std::string_view text, std::size_t longest);
 
 // A value as a message quotes it: what follows it must not be lost.
 std::string in_quotes(std::string_view value);
+
+// "1 network", "2 networks".
+std::string counted(std::uint64_t count, std::string_view thing);
 
 // "etastar: MESSAGE\n", of about a thousand bytes at most.
 std::string error_line(std::string_view message);

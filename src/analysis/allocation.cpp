@@ -114,6 +114,10 @@ std::uint64_t rounded_up(double value) {
 
 } // namespace
 
+std::uint64_t total(std::span<const std::uint64_t> networks) {
+    return std::accumulate(networks.begin(), networks.end(), std::uint64_t{0});
+}
+
 void check_target(const sweep::Spec& spec) { criterion_of(spec); }
 
 Allocation::Allocation(const plan::Plan& plan, RoundRules rules) : spec_(plan.spec()), rules_(rules) {
@@ -148,9 +152,6 @@ bool Allocation::limited_by_grid(double half_width, std::span<const double> vari
                                  std::span<const Round> former) const {
     constexpr double least_ratio = 4;
     constexpr double stalled = 0.75; // of the former half-width; by chance alone 4^(-1/2)
-    const auto total = [](const std::vector<std::uint64_t>& counts) {
-        return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-    };
     if (!spec_.trains()) return false;
     const auto fewest = 2 * total(first_round());
     for (const auto& round : former) {

@@ -32,10 +32,6 @@ void check_documents(const FitCommandOptions& options) {
     }
 }
 
-std::string number_of(std::uint64_t count, std::string_view thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 } // namespace
 
 ExitCode fit_command(const Arguments& arguments) {
@@ -56,12 +52,12 @@ ExitCode fit_command(const Arguments& arguments) {
     write(options->latex, [&] { return report::to_latex(fit, source); });
     if (text) {
         const auto& spec = table.plan.spec();
-        write_document("-", fmt::format("{}: {} x {} x {}{} x {}; engine {}\n{}\n\n", options->file.string(),
-                                        number_of(spec.width.size(), "width"),
-                                        number_of(spec.depth.size(), "depth"),
-                                        spec.has_target() ? "up to " : "", number_of(spec.seeds, "network"),
-                                        number_of(spec.eta.size(), "rate"), name_of(spec.engine), fit.model)
-                                + report::to_text(fit, options->all));
+        write_document("-",
+                       fmt::format("{}: {} x {} x {}{} x {}; engine {}\n{}\n\n", options->file.string(),
+                                   counted(spec.width.size(), "width"), counted(spec.depth.size(), "depth"),
+                                   spec.has_target() ? "up to " : "", counted(spec.seeds, "network"),
+                                   counted(spec.eta.size(), "rate"), name_of(spec.engine), fit.model)
+                           + report::to_text(fit, options->all));
     }
     return ExitCode::done;
 }

@@ -17,7 +17,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 #include <optional>
 #include <system_error>
 
@@ -217,14 +216,12 @@ Json plan_tree(const analysis::Prediction& prediction) {
 }
 
 Json plan_tree_of_target(const plan::Plan& plan) {
-    const auto sum = [](const std::vector<std::uint64_t>& networks) {
-        return std::accumulate(networks.begin(), networks.end(), std::uint64_t{0});
-    };
-    Json tree = {{"first_round", sum(analysis::Allocation(plan).first_round())}, {"expected", nullptr}};
+    Json tree = {{"first_round", analysis::total(analysis::Allocation(plan).first_round())},
+                 {"expected", nullptr}};
     if (const auto forecast = analysis::forecast(plan))
         tree["expected"] = {
             {"reached", forecast->verdict == analysis::Verdict::reached},
-            {"networks", sum(forecast->networks)},
+            {"networks", analysis::total(forecast->networks)},
             {"rounds", forecast->rounds},
             {"half_width", number(forecast->half_width)},
             {"seeds_needed", forecast->seeds_needed ? Json(*forecast->seeds_needed) : Json(nullptr)}};

@@ -25,10 +25,6 @@ bool has_run(const trial::RecordLayout& layout, trial::ConstBytes record) {
     return true;
 }
 
-std::uint64_t sum(const std::vector<std::uint64_t>& counts) {
-    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-}
-
 double work_of(const plan::Plan& priced, const std::vector<std::uint64_t>& networks) {
     double seconds = 0;
     for (std::size_t i = 0; i < networks.size(); ++i)
@@ -149,7 +145,7 @@ std::vector<parallel::Unit> Rounds::more() {
     auto more = std::uint64_t{0};
     auto more_work = 0.0;
     if (decision_.expected) {
-        more = sum(*decision_.expected) - sum(networks_);
+        more = analysis::total(*decision_.expected) - analysis::total(networks_);
         more_work = work_of(plan_, *decision_.expected) - work_of(plan_, networks_);
     }
     recorder_.progress().expect(run_ + units.size() + more, work + more_work);
@@ -164,10 +160,11 @@ std::string Rounds::half_width() const {
 void Rounds::tell() const {
     auto text = fmt::format("round {}: {}, target {:g}", rounds_, half_width(), plan_.spec().target.ci);
     if (decision_.verdict == Verdict::go_on) {
-        text += fmt::format("; {} networks so far, next {}", sum(networks_),
-                            sum(decision_.networks) - sum(networks_));
+        text += fmt::format("; {} networks so far, next {}", analysis::total(networks_),
+                            analysis::total(decision_.networks) - analysis::total(networks_));
         if (decision_.expected)
-            text += fmt::format(" of about {}", sum(*decision_.expected) - sum(networks_));
+            text += fmt::format(" of about {}",
+                                analysis::total(*decision_.expected) - analysis::total(networks_));
         if (decision_.seeds_needed)
             text += fmt::format("; --seeds {} will not be enough, a new sweep with {} might",
                                 plan_.spec().seeds, *decision_.seeds_needed);
@@ -204,7 +201,7 @@ bool Rounds::skip_rest(const std::function<bool()>& has_to_stop) {
 
 std::string Rounds::summary() const {
     if (all_done_) return "nothing was left to run";
-    const auto counts = fmt::format("{} of at most {} networks in {} round{}", sum(networks_),
+    const auto counts = fmt::format("{} of at most {} networks in {} round{}", analysis::total(networks_),
                                     plan_.networks(), rounds_, rounds_ == 1 ? "" : "s");
     const auto target = fmt::format("{}; target: {}", half_width(), target_of(plan_.spec()));
     switch (decision_.verdict) {
@@ -234,7 +231,7 @@ std::string show_target(const plan::Plan& priced) {
         out += fmt::format("{:<16} {}\n", what, value);
     };
     const auto amount = [&](const std::vector<std::uint64_t>& networks) {
-        return fmt::format("{} networks, {} on one core", sum(networks),
+        return fmt::format("{} networks, {} on one core", analysis::total(networks),
                            show_duration(work_of(priced, networks)));
     };
     line("target", "depth exponent " + target_of(spec));

@@ -2,6 +2,7 @@
 
 #include "etastar/app/commands.hpp"
 #include "etastar/app/version.hpp"
+#include "etastar/error.hpp"
 #include "etastar/host.hpp"
 #include "etastar/isa.hpp"
 
@@ -27,10 +28,6 @@ std::string_view isa_name(Isa isa) {
         break;
     }
     return "baseline";
-}
-
-std::string plural(std::uint64_t count, const char* thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
 std::string listed(const std::vector<std::string>& items) {
@@ -134,7 +131,7 @@ std::string start_line(const Start& start) {
 
     text += fmt::format("; {}: ", shown(start.file, longest_shown));
     const char* most = start.has_target ? "at most " : "";
-    text += start.to_do == 0 ? "nothing to do" : most + plural(start.to_do, "network") + " to do";
+    text += start.to_do == 0 ? "nothing to do" : most + counted(start.to_do, "network") + " to do";
     if (start.before > 0) text += fmt::format(", {} done before", start.before);
     if (start.skipped > 0) text += fmt::format(", {} not needed", start.skipped);
     if (start.to_do > 0) {

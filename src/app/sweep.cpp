@@ -212,10 +212,6 @@ std::vector<parallel::Unit> units_of(const Prepared& prepared, const plan::Plan&
     return units;
 }
 
-std::string counted(std::uint64_t count, const char* thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 std::string summary_of(const Prepared& prepared, const parallel::Outcome& outcome,
                        const Recorder::Counts& counts, double seconds, const std::string& target) {
     const auto& plan = prepared.file.plan();

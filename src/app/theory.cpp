@@ -244,7 +244,7 @@ ExitCode theory_command(const Arguments& arguments) {
     if (!options) return ExitCode::done;
     refuse_table("json", options->json);
     const Report report(*options);
-    if (!options->json.empty()) write_document(options->json, report.tree().dump(2) + "\n");
+    if (!options->json.empty()) write_document(options->json, dumped(report.tree(), 2) + "\n");
     if (options->json != "-") write_document("-", report.text());
     return ExitCode::done;
 }

@@ -75,7 +75,7 @@ ExitCode transfer_command(const Arguments& arguments) {
                                       {"init_std", number(group.deviation)},
                                       {"count", group.count},
                                       {"tensors", group.tensors}});
-        write_document(options->json, tree.dump(2) + "\n");
+        write_document(options->json, dumped(tree, 2) + "\n");
     }
     if (options->json == "-") return ExitCode::done;
 

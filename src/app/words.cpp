@@ -1,5 +1,6 @@
 #include "words.hpp"
 
+#include "etastar/error.hpp"
 #include "etastar/model/description.hpp"
 
 #include <fmt/format.h>
@@ -15,10 +16,6 @@ std::string axis_in_words(const char* name, const std::vector<std::uint32_t>& ax
     return fmt::format("{} {}s from {} to {}", axis.size(), name, axis.front(), axis.back());
 }
 
-std::string count_in_words(std::uint64_t count, const char* thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 } // namespace
 
 std::string sweep_in_words(const sweep::Spec& spec) {
@@ -28,8 +25,8 @@ std::string sweep_in_words(const sweep::Spec& spec) {
                                                     : spec.trial;
     return fmt::format("{} of {}; {} x {} x {} x {}; {} engine, {} precision", trial, model,
                        axis_in_words("width", spec.width), axis_in_words("depth", spec.depth),
-                       count_in_words(spec.seeds, "seed"), count_in_words(spec.eta.size(), "rate"),
-                       name_of(spec.engine), name_of(spec.precision));
+                       counted(spec.seeds, "seed"), counted(spec.eta.size(), "rate"), name_of(spec.engine),
+                       name_of(spec.precision));
 }
 
 } // namespace etastar::app

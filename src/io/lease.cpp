@@ -50,22 +50,30 @@ std::string to_text(const Writer& writer) {
            + "\n";
 }
 
-std::optional<Writer> from_text(const std::optional<std::string>& text) {
-    if (!text) return std::nullopt;
-    const auto tree = nlohmann::json::parse(text->substr(0, text->find('\n')), nullptr, false);
+// What `read` takes from a line of a lock; none where it is not such a line, or is being written.
+template <class Told, class Read>
+std::optional<Told> told_by_line(std::string_view line, Read&& read) {
+    const auto tree = nlohmann::json::parse(line, nullptr, false);
     if (!tree.is_object()) return std::nullopt;
     try {
-        Writer writer;
+        Told told;
+        read(tree, told);
+        return told;
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    }
+}
+
+std::optional<Writer> from_text(const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    return told_by_line<Writer>(text->substr(0, text->find('\n')), [](const auto& tree, Writer& writer) {
         tree.at("host").get_to(writer.host);
         tree.at("pid").get_to(writer.pid);
         tree.at("job").get_to(writer.job);
         tree.at("boot").get_to(writer.boot);
         tree.at("attempt").get_to(writer.attempt);
         tree.at("token").get_to(writer.token);
-        return writer;
-    } catch (const nlohmann::json::exception&) {
-        return std::nullopt;
-    }
+    });
 }
 
 // As many bytes whatever it says: it is overwritten in place.
@@ -81,23 +89,17 @@ std::string to_text(const Advance& advance) {
     return text + "\n";
 }
 
-// Of the second line of a lock; none where there is none, or it is being written.
+// Of the second line of a lock.
 std::optional<Advance> advance_from_text(const std::string& text) {
     const auto first = text.find('\n');
     if (first == std::string::npos) return std::nullopt;
-    const auto tree = nlohmann::json::parse(text.substr(first + 1), nullptr, false);
-    if (!tree.is_object()) return std::nullopt;
-    try {
-        Advance advance;
+    return told_by_line<Advance>(text.substr(first + 1), [](const auto& tree, Advance& advance) {
         tree.at("started").get_to(advance.started);
         tree.at("told").get_to(advance.told);
         tree.at("networks").get_to(advance.networks);
         tree.at("done").get_to(advance.done);
         tree.at("work").get_to(advance.work);
-        return advance;
-    } catch (const nlohmann::json::exception&) {
-        return std::nullopt;
-    }
+    });
 }
 
 // At whatever stands there: a pipe would wait for its other end.

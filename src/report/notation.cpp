@@ -45,10 +45,6 @@ std::string with_minus(std::string_view text) { return replaced(text, "-", "−"
 
 std::string law_text(std::string_view law) { return with_minus(replaced(law, "sqrt(", "√(")); }
 
-std::string counted(std::uint64_t count, std::string_view thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 std::string chi_squared_text(double x) {
     const auto text = fmt::format("{:.3g}", x);
     return x >= 999.5 && x < 1e6 ? fmt::format("{:.0f}", std::stod(text)) : text;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,9 +18,6 @@ std::string with_minus(std::string_view text);
 
 // A law such as "sqrt(3 c) L^(-3/2)", as mathematics has it: "√(3 c) L^(−3/2)".
 std::string law_text(std::string_view law);
-
-// "1 network", "2 networks".
-std::string counted(std::uint64_t count, std::string_view thing);
 
 // A sum of squares to three digits, without an exponent where it is below a million: 8130, not 8.13e+03.
 std::string chi_squared_text(double x);

@@ -1,5 +1,6 @@
 #include "etastar/report/words.hpp"
 
+#include "etastar/error.hpp"
 #include "etastar/names.hpp"
 
 #include "notation.hpp"

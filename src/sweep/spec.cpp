@@ -251,9 +251,6 @@ std::vector<Difference> differences(const Spec& here, const Spec& there) {
 
 std::string describe_training(const sweep::Spec& spec) {
     const auto& data = spec.training.data;
-    const auto counted = [](std::uint64_t count, const char* thing) {
-        return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-    };
     auto out = fmt::format("{} of {}", counted(spec.training.steps, "step"), optimizer_name(spec));
     if (data.online)
         out += fmt::format(" on {} each", counted(data.samples, "fresh example"));

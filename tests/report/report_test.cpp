@@ -280,8 +280,8 @@ TEST_CASE("values have their errors in units of the last digits") {
 }
 
 TEST_CASE("counts and sums of squares read as numbers do") {
-    CHECK(report::counted(1, "network") == "1 network");
-    CHECK(report::counted(2, "network") == "2 networks");
+    CHECK(etastar::counted(1, "network") == "1 network");
+    CHECK(etastar::counted(2, "network") == "2 networks");
     CHECK(report::freedom_text(1) == "1 degree of freedom");
     CHECK(report::chi_squared_text(8126) == "8130");
     CHECK(report::chi_squared_text(999.7) == "1000");

@@ -76,6 +76,9 @@ private:
     std::vector<double> costs_;   // seconds of a network of each cell
 };
 
+// Of all cells.
+std::uint64_t total(std::span<const std::uint64_t> networks);
+
 // What a sweep with a target will take, by the variances that theory knows.
 struct Forecast {
     Verdict verdict = Verdict::reached;
