@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 
@@ -135,7 +136,7 @@ exit "$code\"""",
                 (["2"], 2, 0), (["3"], 3, 0), (["3 5"], 3, 0),
                 (["4 5"], 0, 1), (["4"], 4, 0), (["4 0"], 4, 0),  # stopped early
                 (["1 3", "0 9"], 0, 0), (["137 3", "139 3 1", "5 8 1"], 5, 0), (["1 3", "4 5"], 0, 1),  # died, tried again
-                (["0 3", "0 9"], 0, 0), (["0"], 1, 0), (["1"], 1, 0), (["137"], 137, 0), (["1 3", "1 3"], 1, 0),
+                (["0 3", "0 9"], 0, 0), (["0"], 1, 0), (["1"], 1, 0), (["139", "0 9"], 0, 0), (["137"] * 3, 137, 0), (["1 3", "1 3"], 1, 0),
                 (["1 1", "1 2", "137 3", "0 9"], 137, 0)]:
             with self.subTest(runs=runs):
                 result = self.job(runs)
@@ -333,6 +334,36 @@ class Jobs(Case):
             cls.addClassCleanup(process.kill)
             cls.undisturbed[text] = process, cls.folder / f"{name}.h5"
 
+    def __init__(self, name="runTest"):
+        super().__init__(name)
+        test = getattr(self, name)
+
+        def with_a_second_try(_):
+            # On a busy machine one start in some 300 goes wrong before the program has a say: a step of Slurm's hangs between fork
+            # and exec, or Open MPI's TCP transport dies in MPI_Init.
+            try:
+                test()
+            except AssertionError as error:
+                if not self.failed_to_start():
+                    raise
+                print(f"{name}: a launcher failed, once more\n{error}", file=sys.stderr)
+                self.tearDown()
+                self.doCleanups()
+                self.setUp()
+                test()
+
+        setattr(self, name, types.MethodType(with_a_second_try, self))
+
+    def setUp(self):
+        super().setUp()
+        self.jobs = []
+
+    def failed_to_start(self):
+        """Whether some run of the submitted jobs has not come as far as the sweep's first line."""
+        logs = "".join(path.read_text(errors="replace") for path in self.dir.glob("*.log"))
+        runs = sum(int(self.cluster.show(job).get("Restarts", 0)) + 1 for job in self.jobs) + logs.count("trying again")
+        return logs.count(" networks to do") < runs
+
     def tearDown(self):
         # The next test finds an empty cluster, however this one ended.
         self.cluster.run("scancel", "--user=root", check=False)
@@ -344,7 +375,8 @@ class Jobs(Case):
         (self.dir / f"{name}.cfg").write_text(text.replace("run.h5", f"{name}.h5"))
         env = {**environment(), **env, "ETASTAR_BIN": str(BINARY), "ETASTAR_CONFIG": f"{name}.cfg", "ETASTAR_LAUNCH": launch,
                **dict(setting.split("=", 1) for setting in self.SETTINGS)}
-        return self.cluster.submit(script, f"--output={name}.log", *options, env=env, cwd=self.dir)
+        self.jobs.append(self.cluster.submit(script, f"--output={name}.log", *options, env=env, cwd=self.dir))
+        return self.jobs[-1]
 
     def submit_both(self, *options, **arguments):
         """Two-node jobs through mpirun and srun: their names and numbers."""
@@ -535,7 +567,7 @@ class Jobs(Case):
         self.wake(ranks)
         for job in jobs.values():
             self.assertEqual(self.wait(job)["Restarts"], "0")
-        self.assertEqual(self.logs().count("trying again"), 2)
+        self.assertGreaterEqual(self.logs().count("trying again"), 2)
         self.assert_undisturbed("mpirun", "srun")
 
     def test_no_progress(self):
