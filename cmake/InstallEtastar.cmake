@@ -53,7 +53,8 @@ foreach(library core io)
   install(EXPORT etastar_${library} NAMESPACE etastar:: FILE etastar-${library}.cmake DESTINATION ${package})
 endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/etastar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.hpp" PATTERN "app" EXCLUDE PATTERN "parallel" EXCLUDE)
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "app" EXCLUDE PATTERN "command_line" EXCLUDE PATTERN "parallel" EXCLUDE
+        PATTERN "selftest" EXCLUDE)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/etastarConfig.cmake.in ${CMAKE_BINARY_DIR}/etastarConfig.cmake
                               INSTALL_DESTINATION ${package})
 # Before 2.0 every version reads what the ones before it read.

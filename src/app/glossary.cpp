@@ -1,10 +1,12 @@
 #include "etastar/app/commands.hpp"
-
-#include "parser.hpp"
+#include "etastar/command_line/parser.hpp"
 
 #include <fmt/format.h>
 
 namespace etastar::app {
+
+using command_line::Parser;
+
 namespace {
 
 // One screen of 24 lines; docs/glossary.md has the same lines.

@@ -2,18 +2,19 @@
 
 #include "etastar/analysis/allocation.hpp"
 #include "etastar/app/commands.hpp"
+#include "etastar/command_line/duration.hpp"
+#include "etastar/command_line/parser.hpp"
 #include "etastar/engine/engine.hpp"
 #include "etastar/error.hpp"
 #include "etastar/io/dataset.hpp"
 #include "etastar/io/sweep_reader.hpp"
 #include "etastar/parallel/mpi.hpp"
 #include "etastar/plan/shards.hpp"
+#include "etastar/quantity.hpp"
 #include "etastar/sweep/fields.hpp"
 #include "etastar/sweep/list.hpp"
 #include "etastar/trial/kind.hpp"
 
-#include "duration.hpp"
-#include "parser.hpp"
 #include "threads.hpp"
 
 #include <fmt/format.h>
@@ -26,6 +27,9 @@
 #include <system_error>
 
 namespace etastar::app {
+
+using command_line::Parser;
+
 namespace {
 
 constexpr const char* list_help =
@@ -52,7 +56,7 @@ void add_thresholds(Parser& parser, std::vector<double>& thresholds) {
 // Seconds; of a number without a unit, too.
 std::optional<double> read_interval(const std::string& text) {
     const auto bare = text.find_first_not_of("0123456789.") == std::string::npos;
-    return read_duration(bare ? text + "s" : text);
+    return command_line::read_duration(bare ? text + "s" : text);
 }
 
 // Bytes, of a number of MiB.
@@ -61,7 +65,7 @@ std::size_t parse_budget(const std::string& value) {
     if (mebibytes > (std::uint64_t{1} << 40))
         throw UsageError(
             fmt::format("weight-budget: {} MiB is more than there is; at most 1099511627776", mebibytes));
-    return mebibytes * mebibyte;
+    return mebibytes * command_line::mebibyte;
 }
 
 std::size_t parse_threads(const std::string& value) {
@@ -145,7 +149,7 @@ void take_data(SweepOptions& options, const sweep::Field& field, const std::stri
     if (named) {
         field.parse(options.spec, field.option(), text);
     } else {
-        refuse_no_name(field.option(), text);
+        command_line::refuse_no_name(field.option(), text);
         options.data = text;
     }
 }
@@ -229,7 +233,7 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
             "MiB per rank, its threads together, for keeping networks' weights between passes; what does not "
             "fit "
             "is drawn again; default: {} for each thread, or for several their part of half of the memory",
-            engine::default_weight_budget / mebibyte),
+            engine::default_weight_budget / command_line::mebibyte),
         [&](const std::string& text) { options.budget_of_rank = parse_budget(text); });
     parser->option("shard", "I/N: the I-th of N contiguous parts of the seeds; `etastar merge` joins them",
                    [&](const std::string& text) { shard = text; });
@@ -243,7 +247,9 @@ std::optional<SweepOptions> parse_sweep(const std::string& command, const Argume
     parser->option(
         "time-limit",
         "90s, 45m, 3h50m or 2:00:00: stop with exit code 4 before this time is over; --resume continues",
-        [&](const std::string& text) { options.time_limit = parse_duration("time-limit", text); });
+        [&](const std::string& text) {
+            options.time_limit = command_line::parse_duration("time-limit", text);
+        });
     if (!runs) parser->json(json_help, options.json);
     bool quiet = false;
     bool verbose = false;

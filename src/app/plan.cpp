@@ -7,6 +7,7 @@
 #include "etastar/host.hpp"
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/io/sweep_reader.hpp"
+#include "etastar/quantity.hpp"
 #include "etastar/trial/kind.hpp"
 
 #include "../json.hpp"

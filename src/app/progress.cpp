@@ -1,6 +1,7 @@
 #include "etastar/app/progress.hpp"
 
 #include "etastar/app/commands.hpp"
+#include "etastar/quantity.hpp"
 
 #include "clock.hpp"
 

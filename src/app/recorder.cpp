@@ -2,6 +2,7 @@
 
 #include "etastar/app/commands.hpp"
 #include "etastar/error.hpp"
+#include "etastar/quantity.hpp"
 
 #include "clock.hpp"
 

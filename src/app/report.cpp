@@ -3,6 +3,7 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/app/version.hpp"
 #include "etastar/io/sweep_reader.hpp"
+#include "etastar/quantity.hpp"
 #include "etastar/report/page.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,7 @@
 #include "rounds.hpp"
 
 #include "etastar/app/commands.hpp"
+#include "etastar/quantity.hpp"
 
 #include <fmt/format.h>
 

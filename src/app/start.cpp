@@ -5,6 +5,7 @@
 #include "etastar/error.hpp"
 #include "etastar/host.hpp"
 #include "etastar/isa.hpp"
+#include "etastar/quantity.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,7 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/io/lease.hpp"
 #include "etastar/io/sweep_reader.hpp"
+#include "etastar/quantity.hpp"
 
 #include "../json.hpp"
 #include "clock.hpp"

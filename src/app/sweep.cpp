@@ -10,6 +10,7 @@
 #include "etastar/parallel/runner.hpp"
 #include "etastar/parallel/stop.hpp"
 #include "etastar/plan/plan.hpp"
+#include "etastar/quantity.hpp"
 #include "etastar/trial/kind.hpp"
 
 #include "recorder.hpp"

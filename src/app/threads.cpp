@@ -3,6 +3,7 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/engine/settings.hpp"
 #include "etastar/host.hpp"
+#include "etastar/quantity.hpp"
 #include "etastar/trial/kind.hpp"
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
+#include "etastar/command_line/duration.hpp"
+#include "etastar/command_line/parser.hpp"
 #include "etastar/error.hpp"
 #include "etastar/sweep/spec.hpp"
 
 #include "app/clock.hpp"
-#include "app/duration.hpp"
-#include "app/parser.hpp"
 #include "app/start.hpp"
 #include "app/words.hpp"
 #include "catch.hpp"
@@ -24,7 +24,7 @@ TEST_CASE("durations, with units and as Slurm writes them") {
         {"999999999d", 1e9}};
     for (const auto& [text, seconds] : good) {
         INFO(text);
-        const auto value = app::read_duration(text);
+        const auto value = command_line::read_duration(text);
         REQUIRE(value);
         CHECK(*value == seconds);
     }
@@ -34,11 +34,12 @@ TEST_CASE("durations, with units and as Slurm writes them") {
           "1-",    "-1:00",  "1:",   ":30",   "1:-1",    "1::1",   "1.5",     "1.5:00", ".5h",
           "1..5h", "1h 30m", "1 h",  "+1h",   "infs",    "nans",   "1H",      "soon",   "1-1-1"}) {
         INFO("'" << text << "'");
-        CHECK_FALSE(app::read_duration(text));
-        const auto told = test::refusal_of<UsageError>([&] { app::parse_duration("time-limit", text); });
+        CHECK_FALSE(command_line::read_duration(text));
+        const auto told =
+            test::refusal_of<UsageError>([&] { command_line::parse_duration("time-limit", text); });
         CHECK(told.find("time-limit: '" + std::string(text) + "'") == 0);
     }
-    CHECK_FALSE(app::read_duration(std::string(1'000'000, '1') + "s"));
+    CHECK_FALSE(command_line::read_duration(std::string(1'000'000, '1') + "s"));
 }
 
 TEST_CASE("lines of a configuration file, with quotes and comments") {
@@ -59,7 +60,7 @@ TEST_CASE("lines of a configuration file, with quotes and comments") {
                                                           {"a = x'y\" z", "x'y\" z"}};
     for (const auto& [line, value] : values) {
         INFO(line);
-        const auto lines = app::read_config_lines(std::string("# first\n\n") + line);
+        const auto lines = command_line::read_config_lines(std::string("# first\n\n") + line);
         REQUIRE(lines.size() == 1);
         CHECK(lines[0].name == "a");
         CHECK(lines[0].value == value);
@@ -68,8 +69,8 @@ TEST_CASE("lines of a configuration file, with quotes and comments") {
     for (const char* line : {"a = 'b", "a = \"b'", "a = b'", "a = 'b' c", "a = \"b\"\"c\"", "a = b\" # c",
                              "a", "= b", "[a]", "a # = b"}) {
         INFO(line);
-        const auto told =
-            test::refusal_of<UsageError>([&] { app::read_config_lines(std::string("\nb = 1\n") + line); });
+        const auto told = test::refusal_of<UsageError>(
+            [&] { command_line::read_config_lines(std::string("\nb = 1\n") + line); });
         CHECK(told.substr(0, 3) == "3: ");
     }
 }

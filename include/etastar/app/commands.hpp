@@ -61,10 +61,6 @@ void refuse_table(const char* option, const std::string& name, const std::filesy
 // Throws UsageError where what is to be written is a file that is read, also by another name.
 void refuse_input(const char* option, const std::filesystem::path& name, const std::filesystem::path& input);
 
-// "1h02m", "3.5 s", "120 ms" and "1.5 GiB".
-std::string show_duration(double seconds);
-std::string show_bytes(double bytes);
-
 // "4 ranks", "4 ranks x 8 threads", and "8 threads" of a single process.
 std::string show_workers(int ranks, std::size_t threads);
 

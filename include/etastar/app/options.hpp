@@ -2,6 +2,7 @@
 
 #include "etastar/analysis/fit.hpp"
 #include "etastar/analysis/transfer.hpp"
+#include "etastar/command_line/description.hpp"
 #include "etastar/sweep/spec.hpp"
 #include "etastar/theory/theory.hpp"
 
@@ -15,7 +16,7 @@
 
 namespace etastar::app {
 
-using Arguments = std::vector<std::string>; // of a command, without the command's name
+using command_line::Arguments;
 
 // What a sweep tells: errors alone; also its start, progress and end; also its hosts, and each (width, depth) done.
 enum class Verbosity { quiet, normal, verbose };

@@ -1,6 +1,4 @@
-#include "etastar/app/commands.hpp"
-
-#include "describe.hpp"
+#include "etastar/command_line/completion.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace etastar::app {
+namespace etastar::command_line {
 namespace {
 
 using Value = Description::Value;
@@ -16,9 +14,9 @@ using Option = Description::Option;
 
 std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
 
-std::string names_of_commands() {
+std::string names_of_commands(const Program& program) {
     std::vector<std::string> names;
-    for (const auto& command : commands()) names.emplace_back(command.name);
+    for (const auto& command : program.commands) names.push_back(command.name);
     return joined(names);
 }
 
@@ -44,7 +42,7 @@ _etastar() {
 )";
 
 std::string bash_command(const Command& command) {
-    const auto description = describe(command);
+    const auto& description = command.description;
     auto text = fmt::format("    {})\n        case $before in\n", command.name);
     std::string free;
     std::string names;
@@ -83,15 +81,6 @@ std::string bash_command(const Command& command) {
     return text;
 }
 
-std::string bash() {
-    auto text =
-        fmt::format("{}    if ((COMP_CWORD == 1)); then\n        _etastar_offer \"{} --help --version\"\n"
-                    "        return\n    fi\n    case ${{COMP_WORDS[1]}} in\n",
-                    bash_head, names_of_commands());
-    for (const auto& command : commands()) text += bash_command(command);
-    return text + "    esac\n}\n\ncomplete -F _etastar etastar\n";
-}
-
 // In single quotes, within which `_arguments` takes brackets and colons for its own.
 std::string zsh_text(std::string_view text) {
     std::string out;
@@ -118,7 +107,7 @@ std::string zsh_value(const Option& option) {
 }
 
 std::string zsh_command(const Command& command) {
-    const auto description = describe(command);
+    const auto& description = command.description;
     auto text = fmt::format("    {})\n        _arguments \\\n", command.name);
     for (const auto& option : description.options)
         text += fmt::format("            '{}--{}{}[{}]{}' \\\n", option.repeatable ? "*" : "", option.name,
@@ -129,15 +118,26 @@ std::string zsh_command(const Command& command) {
     return text + "            '--help[print this help and exit]' ;;\n";
 }
 
-std::string zsh() {
+} // namespace
+
+std::string bash_completion(const Program& program) {
+    auto text =
+        fmt::format("{}    if ((COMP_CWORD == 1)); then\n        _etastar_offer \"{} --help --version\"\n"
+                    "        return\n    fi\n    case ${{COMP_WORDS[1]}} in\n",
+                    bash_head, names_of_commands(program));
+    for (const auto& command : program.commands) text += bash_command(command);
+    return text + "    esac\n}\n\ncomplete -F _etastar etastar\n";
+}
+
+std::string zsh_completion(const Program& program) {
     std::string text =
         "#compdef etastar\n# Completion of etastar for zsh. Made by `etastar completion zsh`.\n\n"
         "_etastar() {\n    local line state\n    _arguments -C '1: :->command' '*:: :->argument'\n"
         "    if [[ $state == command ]]; then\n        local -a commands=(\n";
-    for (const auto& command : commands())
+    for (const auto& command : program.commands)
         text += fmt::format("            '{}:{}'\n", command.name, zsh_text(command.summary));
     text += "        )\n        _describe command commands\n        return\n    fi\n    case $line[1] in\n";
-    for (const auto& command : commands()) text += zsh_command(command);
+    for (const auto& command : program.commands) text += zsh_command(command);
     return text
            + "    esac\n}\n\n"
              "# Loaded by the completion system from a file of this name, or sourced.\n"
@@ -145,31 +145,4 @@ std::string zsh() {
              "etastar\nfi\n";
 }
 
-constexpr const char* usage_text =
-    "usage: etastar completion SHELL\n\nPrints the completion of commands, options, their values and files "
-    "for bash or "
-    "zsh. For this session:\n\n    source <(etastar completion bash)\n\nInstalled, it is in "
-    "PREFIX/share/bash-completion/completions, from where bash-completion loads it if the\ndata folders "
-    "(XDG_DATA_DIRS) include PREFIX/share, and in PREFIX/share/zsh/site-functions, which belongs\ninto zsh's "
-    "fpath.\n";
-
-} // namespace
-
-Description describe(const Command& command) {
-    parallel::Communicator alone;
-    return Parser::describe([&](const Arguments& arguments) { command.run(arguments, alone); });
-}
-
-ExitCode completion_command(const Arguments& arguments) {
-    Parser parser(usage_text);
-    parser.accept_word({"bash", "zsh"});
-    std::vector<std::string> words;
-    if (!parser.parse(arguments, &words)) return ExitCode::done;
-    if (words.empty()) throw UsageError("SHELL is missing: bash or zsh");
-    if (words.front() != "bash" && words.front() != "zsh")
-        throw UsageError(fmt::format("SHELL: {} is not one of bash, zsh", in_quotes(words.front())));
-    write_document("-", words.front() == "bash" ? bash() : zsh());
-    return ExitCode::done;
-}
-
-} // namespace etastar::app
+} // namespace etastar::command_line

@@ -1,4 +1,4 @@
-#include "duration.hpp"
+#include "etastar/command_line/duration.hpp"
 
 #include "etastar/error.hpp"
 
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace etastar::app {
+namespace etastar::command_line {
 namespace {
 
 // Thirty years: clocks count nanoseconds in 63 bits.
@@ -105,4 +105,4 @@ double parse_duration(const std::string& option, const std::string& text) {
                     option, in_quotes(text)));
 }
 
-} // namespace etastar::app
+} // namespace etastar::command_line

@@ -1,6 +1,6 @@
-#include "parser.hpp"
+#include "etastar/command_line/parser.hpp"
 
-#include "etastar/app/commands.hpp"
+#include "etastar/command_line/output.hpp"
 #include "etastar/error.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace etastar::app {
+namespace etastar::command_line {
 
 namespace po = boost::program_options;
 
@@ -279,7 +279,7 @@ bool Parser::parse(const Arguments& arguments, std::vector<std::string>* files) 
                 throw UsageError(fmt::format("unrecognised option '--{}'; see --help", operand));
         po::store(parsed, map);
         if (map.count("help") > 0) {
-            write_document("-", help());
+            print(help());
             return false;
         }
         if (map.count("config") > 0) read_config(map["config"].as<std::string>(), configurable, map);
@@ -355,4 +355,4 @@ void Parser::read_config(const std::string& name, const po::options_description&
     }
 }
 
-} // namespace etastar::app
+} // namespace etastar::command_line

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "etastar/app/options.hpp"
+#include "etastar/command_line/description.hpp"
 #include "etastar/names.hpp"
 #include "etastar/sweep/fields.hpp"
 
@@ -15,30 +15,12 @@
 #include <utility>
 #include <vector>
 
-namespace etastar::app {
+namespace etastar::command_line {
 
 inline constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
 // The system would take a NUL for the end of the name.
 void refuse_no_name(const std::string& option, const std::string& name);
-
-// What a command takes, for its manual page and for the completion of shells.
-struct Description {
-    enum class Value { none, text, file, choice };
-    struct Option {
-        std::string name; // without dashes
-        std::string help;
-        std::string standard; // the default; empty for none
-        Value value = Value::text;
-        bool repeatable = false;
-        std::vector<std::string>
-            choices; // that a value is one of; where it may also be a file, some that it may be
-    };
-    std::string usage; // "usage: ..." and, after an empty line, what the command does
-    std::vector<Option> options;
-    bool takes_files = false;
-    std::vector<std::string> words; // that an operand is one of
-};
 
 // A line `name = value` of a configuration file; # begins a comment, except within quotes round the value, which are taken
 // off. Lines count from 1.
@@ -150,4 +132,4 @@ private:
     std::size_t most_files_ = 0;
 };
 
-} // namespace etastar::app
+} // namespace etastar::command_line
