@@ -543,7 +543,7 @@ def judge(written: Written, value: Any, bench: bool) -> Outcome:
     if isinstance(value, About):
         return Outcome(
             written,
-            f"{value.value:.4g}",
+            written.rounded(value.value),
             "same" if abs(value.value - written.value) <= slack + value.to * abs(written.value) else "MOVED",
         )
     now, error = (value.value, value.error) if isinstance(value, Measured) else (float(value), 0.0)
