@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -64,7 +65,7 @@ ExitCode selftest_command(const Arguments& arguments, Communicator& communicator
         const auto print = [](const std::string& line) { write_document("-", line); };
         if (communicator.rank() == 0)
             print(fmt::format("etastar {} ({}), {}\n", version(), git_revision(),
-                              counted(communicator.size(), "rank")));
+                              counted(static_cast<std::uint64_t>(communicator.size()), "rank")));
         const auto [checks, failures] =
             selftest::run(communicator, folder.value_or(""), own_provenance(communicator), print);
         if (communicator.rank() == 0)
