@@ -151,8 +151,8 @@ void warn(const std::vector<Cell>& cells, const sweep::Spec& spec, const FitOpti
                         deep, heavy));
     const auto networks = cells.front().networks;
     if (networks < few_networks)
-        report.warnings.push_back(fmt::format("{} network{} a cell: fewer than {} make intervals unreliable",
-                                              networks, networks == 1 ? "" : "s", few_networks));
+        report.warnings.push_back(fmt::format("{} a cell: fewer than {} make intervals unreliable",
+                                              counted(networks, "network"), few_networks));
     for (const auto& fit : report.fits) {
         const auto number_of = [&](auto condition) {
             return std::count_if(fit.cells.begin(), fit.cells.end(), condition);

@@ -37,17 +37,10 @@ constexpr const char* list_help =
     "points, ends included).\n";
 constexpr const char* json_help = "write JSON to this file, - or nothing for standard output";
 
-// One positive number.
-double parse_one(const char* option, const std::string& value) {
-    const auto list = sweep::parse_real_list(option, value);
-    if (list.size() != 1) throw UsageError(fmt::format("{}: {} is not one number", option, in_quotes(value)));
-    return list.front();
-}
-
 // --threshold, once or more often, into a list in the order given.
 void add_thresholds(Parser& parser, std::vector<double>& thresholds) {
     parser.repeated("threshold", "bound c on E dz^2; repeatable; default 1", [&](const std::string& text) {
-        const double value = parse_one("threshold", text);
+        const double value = sweep::parse_positive_real("threshold", text);
         if (std::find(thresholds.begin(), thresholds.end(), value) == thresholds.end())
             thresholds.push_back(value);
     });
@@ -389,7 +382,7 @@ void add_fit_options(Parser& parser, analysis::FitOptions& fit) {
     parser.option(
         "fraction",
         "Q: up to 1 that of converges and reaches (default 0.01), from 1 on that of stable (default 4)",
-        [&](const std::string& text) { fit.fraction = parse_one("fraction", text); });
+        [&](const std::string& text) { fit.fraction = sweep::parse_positive_real("fraction", text); });
     parser.option("layer", "last", "last, max or mean over hidden layers, or output",
                   [&](const std::string& text) { fit.layer = parse_name<theory::Layer>(text); });
     parser.choices<theory::Layer>("layer");
@@ -527,8 +520,9 @@ std::optional<TransferOptions> parse_transfer(const Arguments& arguments) {
     };
     size("from-width", "width of the network that the rate was tuned on", options.from.width);
     size("from-depth", "its depth: number of hidden layers", options.from.depth);
-    parser.option("from-eta", "its base rate eta, which a group's learning rate is a multiple of",
-                  [&](const std::string& text) { options.eta = parse_one("from-eta", text); });
+    parser.option(
+        "from-eta", "its base rate eta, which a group's learning rate is a multiple of",
+        [&](const std::string& text) { options.eta = sweep::parse_positive_real("from-eta", text); });
     size("to-width", "width of the network that it is for", options.to.width);
     size("to-depth", "its depth", options.to.depth);
     for (const auto& field : sweep::fields())
@@ -536,8 +530,9 @@ std::optional<TransferOptions> parse_transfer(const Arguments& arguments) {
     parser.option("criterion", "linear", "linear (first order in eta) or finite (the whole step)",
                   [&](const std::string& text) { options.criterion = parse_name<theory::Criterion>(text); });
     parser.choices<theory::Criterion>("criterion");
-    parser.option("threshold", "1", "bound c on E dz^2 of the last layer",
-                  [&](const std::string& text) { options.threshold = parse_one("threshold", text); });
+    parser.option("threshold", "1", "bound c on E dz^2 of the last layer", [&](const std::string& text) {
+        options.threshold = sweep::parse_positive_real("threshold", text);
+    });
     std::string file;
     parser.file("file", "a sweep that has both networks: the factor is measured instead of theory's", file);
     parser.json(json_help, options.json);

@@ -41,7 +41,7 @@ void refuse_input(const char* option, const std::filesystem::path& name, const s
 }
 
 std::string show_workers(int ranks, std::size_t threads) {
-    auto of_ranks = fmt::format("{} rank{}", ranks, ranks == 1 ? "" : "s");
+    auto of_ranks = counted(static_cast<std::uint64_t>(ranks), "rank");
     if (threads == 1) return of_ranks;
     return fmt::format("{}{} threads", ranks == 1 ? "" : of_ranks + " x ", threads);
 }

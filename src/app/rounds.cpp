@@ -202,8 +202,8 @@ bool Rounds::skip_rest(const std::function<bool()>& has_to_stop) {
 
 std::string Rounds::summary() const {
     if (all_done_) return "nothing was left to run";
-    const auto counts = fmt::format("{} of at most {} networks in {} round{}", analysis::total(networks_),
-                                    plan_.networks(), rounds_, rounds_ == 1 ? "" : "s");
+    const auto counts = fmt::format("{} of at most {} networks in {}", analysis::total(networks_),
+                                    plan_.networks(), counted(rounds_, "round"));
     const auto target = fmt::format("{}; target: {}", half_width(), target_of(plan_.spec()));
     switch (decision_.verdict) {
     case Verdict::reached:

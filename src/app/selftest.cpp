@@ -3,7 +3,6 @@
 #include "etastar/app/commands.hpp"
 #include "etastar/app/version.hpp"
 #include "etastar/command_line/parser.hpp"
-#include "etastar/host.hpp"
 #include "etastar/isa.hpp"
 #include "etastar/parallel/runner.hpp"
 
@@ -21,13 +20,8 @@ using parallel::Communicator;
 
 namespace {
 
-io::Provenance own_provenance(const Communicator& world) {
-    io::Provenance provenance;
-    provenance.version = version();
-    provenance.git_revision = git_revision();
-    provenance.host = host_name();
-    provenance.ranks = static_cast<std::uint32_t>(world.size());
-    provenance.mpi = world.description();
+io::Provenance provenance_of_check(const Communicator& world) {
+    auto provenance = provenance_of_program(world);
     provenance.blas = provenance.blas_core = provenance.blas_core_chosen_by = "none";
     return provenance;
 }
@@ -67,7 +61,7 @@ ExitCode selftest_command(const Arguments& arguments, Communicator& communicator
             print(fmt::format("etastar {} ({}), {}\n", version(), git_revision(),
                               counted(static_cast<std::uint64_t>(communicator.size()), "rank")));
         const auto [checks, failures] =
-            selftest::run(communicator, folder.value_or(""), own_provenance(communicator), print);
+            selftest::run(communicator, folder.value_or(""), provenance_of_check(communicator), print);
         if (communicator.rank() == 0)
             print(failures == 0 ? fmt::format("all {} checks passed\n", checks)
                                 : fmt::format("{} of {} checks FAILED\n", failures, checks));

@@ -2,7 +2,6 @@
 #include "etastar/app/version.hpp"
 #include "etastar/engine/blas.hpp"
 #include "etastar/error.hpp"
-#include "etastar/host.hpp"
 #include "etastar/io/sweep_file.hpp"
 #include "etastar/io/sweep_reader.hpp"
 #include "etastar/isa.hpp"
@@ -59,10 +58,10 @@ void load_blas_for(const SweepOptions& options) {
     const auto threads = options.spec.engine == engine::EngineKind::dense ? options.threads : 1;
     const auto products = engine::load_blas(threads);
     if (products < threads && options.threads_given)
-        print_error(fmt::format(
-            "threads: {} share a BLAS that computes {} product{} at a time: it is built without threads, "
-            "or has no memory for more",
-            threads, products, products == 1 ? "" : "s"));
+        print_error(
+            fmt::format("threads: {} share a BLAS that computes {} at a time: it is built without threads, "
+                        "or has no memory for more",
+                        threads, counted(products, "product")));
 }
 
 // Throws std::bad_alloc where the dense engine has no room for it.
@@ -82,13 +81,8 @@ void describe_blas(const SweepOptions& options, io::Provenance& provenance) {
 }
 
 io::Provenance provenance_of(const SweepOptions& options, const parallel::Communicator& communicator) {
-    io::Provenance provenance;
-    provenance.version = version();
-    provenance.git_revision = git_revision();
-    provenance.host = host_name();
-    provenance.ranks = static_cast<std::uint32_t>(communicator.size());
+    auto provenance = provenance_of_program(communicator);
     provenance.threads = static_cast<std::uint32_t>(options.threads);
-    provenance.mpi = communicator.description();
     describe_blas(options, provenance);
     provenance.data_file = shown(options.data.string(), longest_name_kept);
     if (options.shard_of) {

@@ -1,7 +1,10 @@
 #include "etastar/app/version.hpp"
 
+#include "etastar/host.hpp"
+
 #include "etastar_revision.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <system_error>
 
@@ -12,6 +15,16 @@ std::string version() { return ETASTAR_VERSION; }
 std::string release_date() { return ETASTAR_RELEASE_DATE; }
 
 std::string git_revision() { return ETASTAR_GIT_REVISION; }
+
+io::Provenance provenance_of_program(const parallel::Communicator& world) {
+    io::Provenance provenance;
+    provenance.version = version();
+    provenance.git_revision = git_revision();
+    provenance.host = host_name();
+    provenance.ranks = static_cast<std::uint32_t>(world.size());
+    provenance.mpi = world.description();
+    return provenance;
+}
 
 std::string data_folder() {
     std::error_code error;

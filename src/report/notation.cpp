@@ -1,5 +1,7 @@
 #include "notation.hpp"
 
+#include "etastar/error.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -50,9 +52,7 @@ std::string chi_squared_text(double x) {
     return x >= 999.5 && x < 1e6 ? fmt::format("{:.0f}", std::stod(text)) : text;
 }
 
-std::string freedom_text(std::size_t degrees) {
-    return fmt::format("{} degree{} of freedom", degrees, degrees == 1 ? "" : "s");
-}
+std::string freedom_text(std::size_t degrees) { return counted(degrees, "degree") + " of freedom"; }
 
 std::string range_text(double least, double most, std::string_view between, int digits) {
     const auto low = fmt::format("{:.{}g}", least, digits);

@@ -20,8 +20,6 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <map>
 #include <string>
 #include <vector>
 

@@ -253,12 +253,6 @@ std::string of_target_of_first_step(const Spec& spec) {
     return of_target(spec);
 }
 
-double parse_positive(std::string_view option, const std::string& text) {
-    const auto list = parse_real_list(option, text);
-    if (list.size() != 1) throw UsageError(fmt::format("{}: {} is not one number", option, in_quotes(text)));
-    return list.front();
-}
-
 Field target_field() {
     constexpr std::string_view none = "none";
     Field made;
@@ -270,7 +264,7 @@ Field target_field() {
     made.absence = present;
     made.optional = true;
     made.parse = [none](Spec& spec, std::string_view option, const std::string& text) {
-        spec.target.ci = text == none ? 0 : parse_positive(option, text);
+        spec.target.ci = text == none ? 0 : parse_positive_real(option, text);
     };
     made.read = [](Spec& spec, const Json& json) { json.get_to(spec.target.ci); };
     made.write = [](const Spec& spec) { return spec.has_target() ? Json(spec.target.ci) : Json(); };
@@ -303,7 +297,7 @@ Field target_threshold_field() {
         [](auto& s) -> auto& { return s.target.threshold; });
     made.absence = of_target_of_first_step;
     made.parse = [](Spec& spec, std::string_view option, const std::string& text) {
-        spec.target.threshold = parse_positive(option, text);
+        spec.target.threshold = parse_positive_real(option, text);
     };
     return made;
 }

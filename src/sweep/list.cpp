@@ -166,6 +166,12 @@ std::vector<double> parse_real_list(std::string_view option, std::string_view te
     return sorted_distinct(option, parse_items(option, text, parse_positive));
 }
 
+double parse_positive_real(std::string_view option, std::string_view text) {
+    const auto list = parse_real_list(option, text);
+    if (list.size() != 1) throw UsageError(fmt::format("{}: {} is not one number", option, in_quotes(text)));
+    return list.front();
+}
+
 std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::string_view text) {
     std::vector<std::uint32_t> values;
     for (const double value : parse_items(option, text, parse_size))

@@ -21,6 +21,9 @@ namespace etastar::sweep {
 std::vector<double> parse_real_list(std::string_view option, std::string_view text);
 std::vector<std::uint32_t> parse_integer_list(std::string_view option, std::string_view text);
 
+// One positive number, as a LIST of one. Throws UsageError.
+double parse_positive_real(std::string_view option, std::string_view text);
+
 // One finite number of either sign. Throws UsageError.
 double parse_real(std::string_view option, std::string_view text);
 
